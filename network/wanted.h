@@ -1,0 +1,97 @@
+#pragma once
+
+// What crosses the host API about networks: plain values. A WantedVpc is all that one host must know of one VPC.
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+
+namespace virga::network {
+
+struct WantedSubnet {
+  SubnetId id;
+  std::uint32_t number = 0;
+  std::string cidr;     ///< "172.31.0.0/20"; the gateway is its base + 1, the resolver VPC base + 2
+  std::string zone;
+  std::uint32_t route_table = 0;  ///< number of the route table that governs it
+};
+
+/// A network interface of the VPC, wherever it is.
+struct WantedInterface {
+  NetworkInterfaceId id;
+  std::uint32_t number = 0;
+  SubnetId subnet;
+  std::string mac;
+  std::vector<std::string> private_ips;  ///< the primary address first
+  std::vector<std::uint32_t> groups;     ///< numbers of its security groups, ascending
+  bool source_dest_check = true;
+  bool local = true;                     ///< its guest runs on this host
+  std::string host_name;                 ///< "ip-172-31-0-10": its name in the VPC's DNS and DHCP
+  InstanceId instance;
+};
+
+struct WantedRule {
+  bool egress = false;
+  std::string protocol;     ///< "tcp", "udp", "icmp", "icmpv6", "-1" (all), or a protocol number in decimal
+  int from_port = -1;       ///< tcp/udp: first port; icmp: type, -1 all
+  int to_port = -1;         ///< tcp/udp: last port; icmp: code, -1 all
+  std::string cidr;         ///< IPv4 or IPv6 CIDR; empty when the other end is a group
+  std::uint32_t group = 0;  ///< number of the group at the other end
+};
+
+struct WantedGroup {
+  SecurityGroupId id;
+  std::uint32_t number = 0;
+  std::vector<WantedRule> rules;
+  std::vector<std::string> members;  ///< private addresses of all its members, on all hosts
+};
+
+struct WantedRoute {
+  std::string destination;
+  std::string target;  ///< "local"; "blackhole"; "igw": reaches no one until gateways exist on the host; "eni:<private address>"
+};
+
+struct WantedRouteTable {
+  RouteTableId id;
+  std::uint32_t number = 0;
+  std::vector<WantedRoute> routes;
+};
+
+struct WantedVpc {
+  VpcId id;
+  std::uint64_t generation = 0;
+  std::uint32_t number = 0;
+  AccountId account;
+  std::vector<std::string> cidrs;
+  bool dns_support = true;
+  bool dns_hostnames = false;
+  std::string domain_name;  ///< "ec2.internal"
+  std::vector<WantedSubnet> subnets;
+  std::vector<WantedInterface> interfaces;
+  std::vector<WantedGroup> groups;
+  std::vector<WantedRouteTable> route_tables;
+};
+
+/// What a host says of a VPC it was told of.
+struct ObservedVpc {
+  VpcId id;
+  std::uint64_t generation = 0;  ///< of the document last applied in full
+  std::string problem;           ///< empty: applied. For the operator.
+};
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedSubnet, id, number, cidr, zone, route_table)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedInterface, id, number, subnet, mac, private_ips, groups, source_dest_check,
+                                   local, host_name, instance)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedRule, egress, protocol, from_port, to_port, cidr, group)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedGroup, id, number, rules, members)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedRoute, destination, target)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedRouteTable, id, number, routes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedVpc, id, generation, number, account, cidrs, dns_support, dns_hostnames,
+                                   domain_name, subnets, interfaces, groups, route_tables)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedVpc, id, generation, problem)
+
+}  // namespace virga::network

@@ -1,0 +1,48 @@
+#pragma once
+
+// Port: the bytes of volumes and images on one host. The real adapter (qcow2_backend) keeps a directory of qcow2 files;
+// the fake (simulated_volumes) keeps the same promises in memory.
+//
+// File names derive from ids. Images are immutable (0444, SHA-256 known); a volume is an empty qcow2 or an overlay on
+// an image. Thread-safe; every call is idempotent and bounded in time.
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "storage/wanted.h"
+
+namespace virga::storage {
+
+class VolumeBackend {
+ public:
+  virtual ~VolumeBackend() = default;
+
+  /// Creates the volume if it does not exist. Errors: the image is not here (IncorrectState), no room.
+  virtual Result<void> create(const WantedVolume& volume) = 0;
+  /// Frees it. Success if it does not exist. The caller makes sure that no guest has it open.
+  virtual Result<void> remove(const VolumeId& id) = 0;
+  /// All volumes that exist here.
+  virtual Result<std::vector<ObservedVolume>> list() = 0;
+  /// The qcow2 file a hypervisor opens.
+  virtual std::string path(const VolumeId& id) const = 0;
+
+  /// Imports a file as the image's bytes: checks the header itself, refuses whatever refers to other files or is of an
+  /// odd format, converts in a sandbox with limits, writes the hash. Slow (seconds to minutes).
+  /// Errors: InvalidParameterValue with what is wrong with the file.
+  virtual Result<ObservedImage> import_image(const ImageId& id, const std::string& source_path) = 0;
+  /// Removes an image's bytes; IncorrectState while a volume is based on it.
+  virtual Result<void> remove_image(const ImageId& id) = 0;
+  virtual Result<std::vector<ObservedImage>> list_images() = 0;
+
+  /// Capacity of the file system in GiB, and what is free.
+  struct Space {
+    std::int64_t total_gib = 0;
+    std::int64_t free_gib = 0;
+  };
+  virtual Result<Space> space() = 0;
+  /// Files of unfinished work (a crash in the middle) that nothing refers to: removes them, returns their names.
+  virtual Result<std::vector<std::string>> remove_leftovers() = 0;
+};
+
+}  // namespace virga::storage

@@ -1,0 +1,26 @@
+#pragma once
+
+// How the storage service meets its hosts. See network/sync.h.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/scope.h"
+#include "storage/wanted.h"
+
+namespace virga::storage {
+
+/// The host that must have the volume; nothing when it has not been placed or no longer exists.
+std::optional<std::string> host_of_volume(store::Transaction& tx, const VolumeId& volume);
+std::optional<WantedVolume> wanted_volume(store::Transaction& tx, const VolumeId& volume);
+std::vector<VolumeId> placed_volumes(store::Transaction& tx);
+
+/// Takes in what a host says; a change of state is journalled and wakes nobody by itself (touch does).
+/// `scope.account` is not used: the row's own account is.
+Result<void> observe_volume(Scope& scope, const std::string& host, const ObservedVolume& observed);
+/// The host no longer has it: a volume in state `deleting` is gone for good, its quota is released.
+Result<void> volume_removed(Scope& scope, const std::string& host, const VolumeId& volume);
+Result<void> observe_image(Scope& scope, const std::string& host, const ObservedImage& observed);
+
+}  // namespace virga::storage

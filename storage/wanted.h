@@ -1,0 +1,45 @@
+#pragma once
+
+// What crosses the host API about volumes and images: plain values.
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+
+#include "core/ids.h"
+
+namespace virga::storage {
+
+/// A volume that must exist on the host: an empty disk, or an overlay on an image.
+struct WantedVolume {
+  VolumeId id;
+  std::uint64_t generation = 0;
+  std::uint32_t number = 0;
+  std::uint64_t size_gib = 0;
+  ImageId image;  ///< empty: no base
+};
+
+struct ObservedVolume {
+  VolumeId id;
+  std::uint64_t generation = 0;
+  bool ready = false;
+  std::uint64_t allocated_bytes = 0;  ///< what it takes on disk
+  std::string problem;                ///< empty unless it cannot be made
+};
+
+/// An image's bytes on a host: immutable, checked by hash at import and before first use.
+struct ObservedImage {
+  ImageId id;
+  bool ready = false;
+  std::uint64_t virtual_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::string sha256;
+  std::string problem;
+};
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedVolume, id, generation, number, size_gib, image)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedVolume, id, generation, ready, allocated_bytes, problem)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedImage, id, ready, virtual_bytes, file_bytes, sha256, problem)
+
+}  // namespace virga::storage
