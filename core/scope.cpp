@@ -49,6 +49,7 @@ void Scope::record(std::string_view resource_id, const nlohmann::json& before, c
 
 void Scope::touch(DocumentKind kind, std::string_view id) {
   tx.execute("INSERT INTO outbox (kind, id) VALUES (?, ?) ON CONFLICT DO NOTHING", to_string(kind), id);
+  tx.wake_reconcilers();
 }
 
 std::optional<std::string> resource_type(Scope& scope, std::string_view id) {

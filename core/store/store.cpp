@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -41,7 +42,7 @@ class Connection {
   }
 
   SQLite::Database database;
-  std::vector<std::function<void()>> after_commit;
+  bool wake = false;  // the running transaction asked for the reconcilers
 
  private:
   static constexpr int busy_timeout_ms = 10'000;
@@ -115,7 +116,7 @@ void Transaction::query(Sql sql, std::initializer_list<Value> values, const std:
 
 std::int64_t Transaction::last_insert_rowid() const { return connection_.database.getLastInsertRowid(); }
 
-void Transaction::on_commit(std::function<void()> after) { connection_.after_commit.push_back(std::move(after)); }
+void Transaction::wake_reconcilers() { connection_.wake = true; }
 
 namespace {
 
@@ -123,7 +124,7 @@ namespace {
 struct Job {
   const std::function<Result<Outcome>(Transaction&)>* function = nullptr;
   Result<Outcome> result = Outcome::commit;
-  std::vector<std::function<void()>> after_commit;
+  bool wake = false;
   bool done = false;
 };
 
@@ -143,6 +144,11 @@ class SqliteStore final : public Store {
     thread_.request_stop();
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
+  }
+
+  void on_wake(std::function<void()> wake) override {
+    const std::lock_guard lock(mutex_);
+    wake_reconcilers_ = std::move(wake);
   }
 
   int schema_version() override { return static_cast<int>(migrations().size()); }
@@ -212,10 +218,9 @@ class SqliteStore final : public Store {
       }
       lock.unlock();
       run_batch(batch);
-      // Callbacks run before the callers go on: who asks right after the answer finds the reconcilers already woken.
-      for (Job* job : batch)
-        for (auto& after : job->after_commit) after();
+      const bool wake = std::ranges::any_of(batch, &Job::wake);
       lock.lock();
+      if (wake && wake_reconcilers_) wake_reconcilers_();
       for (Job* job : batch) job->done = true;
       finished_.notify_all();
     }
@@ -230,7 +235,7 @@ class SqliteStore final : public Store {
       spdlog::error("store: commit failed: {}", error.what());
       if (sqlite3_get_autocommit(writer_.database.getHandle()) == 0) writer_.database.tryExec("ROLLBACK");
       for (Job* job : batch) {
-        job->after_commit.clear();
+        job->wake = false;
         if (job->result) job->result = fail(internal_error(std::string("database: ") + error.what()));
       }
     }
@@ -239,6 +244,7 @@ class SqliteStore final : public Store {
   /// Runs one function inside its own savepoint.
   void run_job(Job& job) {
     writer_.database.exec("SAVEPOINT job");
+    writer_.wake = false;
     try {
       Transaction transaction(writer_);
       job.result = (*job.function)(transaction);
@@ -246,11 +252,10 @@ class SqliteStore final : public Store {
       job.result = fail(internal_error(std::string("transaction: ") + error.what()));
     }
     if (job.result && *job.result == Outcome::commit) {
-      job.after_commit = std::move(writer_.after_commit);
+      job.wake = writer_.wake;
     } else {
       writer_.database.exec("ROLLBACK TO job");
     }
-    writer_.after_commit.clear();
     writer_.database.exec("RELEASE job");
   }
 
@@ -278,6 +283,7 @@ class SqliteStore final : public Store {
   std::condition_variable wake_;
   std::condition_variable finished_;
   std::deque<Job*> queue_;
+  std::function<void()> wake_reconcilers_;
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Connection>> readers_;
   std::jthread thread_;

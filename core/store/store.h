@@ -145,8 +145,8 @@ class Transaction {
   }
   std::int64_t last_insert_rowid() const;
 
-  /// Runs `after` once this transaction is durably committed (never when it is rolled back); to wake a reconciler.
-  void on_commit(std::function<void()> after);
+  /// Once this transaction is durably committed (never when it is rolled back), Store::on_wake's function is called.
+  void wake_reconcilers();
 
  private:
   std::int64_t execute_values(Sql sql, std::initializer_list<Value> values);
@@ -191,6 +191,8 @@ class Store {
     if (!status) return fail(std::move(status.error()));
     return std::move(*result);
   }
+  /// Sets what is called, on the writer thread and quickly, after a commit that asked for it (wake_reconcilers).
+  virtual void on_wake(std::function<void()> wake) = 0;
   /// Number of the newest migration applied.
   virtual int schema_version() = 0;
 

@@ -97,15 +97,20 @@ CREATE TABLE host (
   details          TEXT NOT NULL DEFAULT '{}'    -- JSON: features, versions, problems
 ) STRICT, WITHOUT ROWID;
 
--- The last document put for an object, per host. The generation grows with each change of its digest.
+-- What each host is to be told of each object. The generation grows with each change of the document's digest; `pushed`
+-- is the newest generation the host has taken. `removed`: the host is to let go of it; the row goes when it has.
 CREATE TABLE wanted (
   host       TEXT NOT NULL REFERENCES host(name),
   kind       TEXT NOT NULL CHECK (kind IN ('vpc', 'volume', 'image', 'instance')),
   id         TEXT NOT NULL,
   generation INTEGER NOT NULL,
   digest     TEXT NOT NULL,
-  PRIMARY KEY (host, kind, id)
+  pushed     INTEGER NOT NULL DEFAULT 0,
+  removed    INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
+  PRIMARY KEY (kind, id, host)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX wanted_to_push ON wanted(host, kind, id) WHERE pushed < generation;
+CREATE INDEX wanted_removed ON wanted(host) WHERE removed = 1;
 
 -- Objects whose document must be computed anew: written by whoever changes one of its rows, in the same transaction.
 CREATE TABLE outbox (

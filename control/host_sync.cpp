@@ -1,0 +1,255 @@
+#include "control/host_sync.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "compute/sync.h"
+#include "control/documents.h"
+#include "network/sync.h"
+#include "storage/sync.h"
+
+namespace virga::control {
+
+namespace {
+using namespace std::chrono_literals;
+
+constexpr auto idle_round = 5s;               // a look around even when nobody wakes us
+constexpr std::chrono::milliseconds full_pass = 60s;  // every document recomputed: the repair path
+constexpr auto retry_pause = 500ms;           // a host that does not answer is asked again after this
+constexpr std::size_t prepare_batch = 256;
+
+std::string dump(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+}  // namespace
+
+HostSync::HostSync(store::Store& store, const Clock& clock, IdSource& ids, const Config& config, hostapi::Host& host,
+                   std::string endpoint)
+    : store_(store), clock_(clock), ids_(ids), config_(config), host_(host), endpoint_(std::move(endpoint)) {}
+
+HostSync::~HostSync() { stop(); }
+
+void HostSync::start() {
+  worker_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
+  watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+}
+
+void HostSync::stop() {
+  worker_.request_stop();
+  watcher_.request_stop();
+  changed_.notify_all();
+  if (worker_.joinable()) worker_.join();
+  if (watcher_.joinable()) watcher_.join();
+}
+
+void HostSync::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+std::string HostSync::problem() const {
+  const std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+std::string HostSync::name() const {
+  const std::lock_guard lock(mutex_);
+  return name_;
+}
+
+Scope HostSync::scope(store::Transaction& tx) const {
+  return Scope{.tx = tx, .account = {}, .now = clock_.now(), .ids = ids_, .actor = "virga", .action = "HostSync", .request_id = {}};
+}
+
+void HostSync::work(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, stop, idle_round, [this] { return woken_; });
+      woken_ = false;
+    }
+    if (stop.stop_requested()) return;
+    try {
+      if (auto done = round(); !done) {
+        note_silence(done.error());
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, stop, retry_pause, [] { return false; });
+        woken_ = true;
+      }
+    } catch (const std::exception& error) {  // the reconciler tick's catch-all: one bad round never ends the loop
+      note_silence(internal_error(error.what()));
+    }
+  }
+}
+
+/// Waits for the host's changes and wakes the worker; it never touches the store.
+void HostSync::watch(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::uint64_t seen = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      seen = sequence_;
+    }
+    const auto now = host_.wait_for_change(seen, 2s);
+    if (now && *now != seen) {
+      {
+        const std::lock_guard lock(mutex_);
+        sequence_ = *now;
+      }
+      wake();
+    } else if (!now) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, stop, retry_pause, [] { return false; });
+    }
+  }
+}
+
+void HostSync::note_silence(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  const auto text = describe(error);
+  if (problem_ != text) spdlog::warn("host {}: {}", name_.empty() ? endpoint_ : name_, text);
+  problem_ = text;
+}
+
+Result<void> HostSync::round() {
+  if (name().empty()) TRY_VOID(learn_name());
+  if (clock_.now() - last_full_pass_ >= full_pass) {
+    TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
+      touch_all(tx);
+      auto reconciler = scope(tx);
+      return compute::expire(reconciler);
+    }));
+    last_full_pass_ = clock_.now();
+  }
+  while (TRY(store_.read([](store::Transaction& tx) -> Result<bool> { return tx.exists("SELECT 1 FROM outbox"); })))
+    TRY_VOID(store_.write([&](store::Transaction& tx) { return prepare(tx, config_, prepare_batch); }));
+  TRY_VOID(push());
+  const auto state = TRY(host_.state());
+  TRY_VOID(take_in(state));
+  const std::lock_guard lock(mutex_);
+  problem_.clear();
+  return {};
+}
+
+Result<void> HostSync::learn_name() {
+  const auto state = TRY(host_.state());
+  TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
+    tx.execute(
+        "INSERT INTO host (name, endpoint, zones, state) VALUES (?, ?, ?, 'up')"
+        " ON CONFLICT (name) DO UPDATE SET endpoint = excluded.endpoint, zones = excluded.zones, state = 'up'",
+        state.name, endpoint_, dump(config_.zone_names()));
+    return {};
+  }));
+  const std::lock_guard lock(mutex_);
+  name_ = state.name;
+  return {};
+}
+
+Result<void> HostSync::push() {
+  const auto host = name();
+  const auto todo =
+      TRY(store_.read([&](store::Transaction& tx) -> Result<std::vector<Pending>> { return pending(tx, host); }));
+  for (const auto& item : todo) {
+    auto done = put(host, item.kind, item.id, item.generation, item.removed);
+    // A document the host refuses must not hold up the others; one it cannot take now ends the round.
+    if (!done && done.error().code == Code::unavailable) return done;
+    if (!done) {
+      spdlog::error("host {}: {} {}: {}", host, to_string(item.kind), item.id, describe(done.error()));
+      continue;
+    }
+    TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
+      mark_pushed(tx, host, item);
+      return {};
+    }));
+  }
+  return {};
+}
+
+Result<void> HostSync::put(const std::string& host, DocumentKind kind, const std::string& id, std::uint64_t generation,
+                           bool removed) {
+  if (removed) return host_.remove(kind, id);
+  const auto wanted = TRY(store_.read([&](store::Transaction& tx) -> Result<Document> {
+    return document(tx, config_, host, {kind, id, generation, removed});
+  }));
+  if (const auto* vpc = std::get_if<network::WantedVpc>(&wanted)) return host_.put_vpc(*vpc);
+  if (const auto* volume = std::get_if<storage::WantedVolume>(&wanted)) return host_.put_volume(*volume);
+  if (const auto* instance = std::get_if<compute::WantedInstance>(&wanted)) return host_.put_instance(*instance);
+  return {};
+}
+
+Result<void> HostSync::take_in(const hostapi::HostState& state) {
+  return store_.write([&](store::Transaction& tx) -> Result<void> {
+    tx.execute(
+        "UPDATE host SET state = 'up', vcpus = ?, memory_mib = ?, storage_gib = ?, seen_ms = ?, details = ? WHERE name = ?",
+        state.capacity.vcpus, state.capacity.memory_mib, state.capacity.storage_gib, clock_.now(),
+        dump({{"accelerator", state.accelerator}, {"version", state.version}, {"problems", state.problems}}), state.name);
+    observe_all(tx, state);
+    take_in_removals(tx, state);
+    push_again_what_was_forgotten(tx, state);
+    return {};
+  });
+}
+
+void HostSync::observe_all(store::Transaction& tx, const hostapi::HostState& state) {
+  auto reconciler = scope(tx);
+  // One object's failure is logged and never keeps the others from being seen.
+  const auto log = [](const auto& observed, const Result<void>& done) {
+    if (!done) spdlog::error("observing {}: {}", observed.id.str(), describe(done.error()));
+  };
+  for (const auto& image : state.images) log(image, storage::observe_image(reconciler, state.name, image));
+  for (const auto& volume : state.volumes) log(volume, storage::observe_volume(reconciler, state.name, volume));
+  for (const auto& instance : state.instances) log(instance, compute::observe_instance(reconciler, state.name, instance));
+}
+
+namespace {
+/// Ids the host still has, with the generation it knows.
+std::map<std::pair<std::string, std::string>, std::uint64_t> known_to(const hostapi::HostState& state) {
+  std::map<std::pair<std::string, std::string>, std::uint64_t> known;
+  for (const auto& vpc : state.vpcs) known[{"vpc", vpc.id.str()}] = vpc.generation;
+  for (const auto& volume : state.volumes) known[{"volume", volume.id.str()}] = volume.generation;
+  for (const auto& instance : state.instances) known[{"instance", instance.id.str()}] = instance.generation;
+  return known;
+}
+}  // namespace
+
+/// What was to be removed, and is neither waiting to be told nor any longer there, is gone for good. The state was asked
+/// for after the removals were pushed, so "not there" cannot mean "not yet there".
+void HostSync::take_in_removals(store::Transaction& tx, const hostapi::HostState& state) {
+  const auto known = known_to(state);
+  const auto removed = tx.all(
+      "SELECT kind, id FROM wanted WHERE host = ? AND removed = 1 AND pushed = generation",
+      [](store::Row& row) { return std::pair(row.text(0), row.text(1)); }, state.name);
+  auto reconciler = scope(tx);
+  for (const auto& [kind, id] : removed) {
+    if (known.contains({kind, id})) continue;
+    Result<void> done;
+    if (kind == "instance") done = compute::instance_removed(reconciler, state.name, InstanceId::trusted(id));
+    if (kind == "volume") done = storage::volume_removed(reconciler, state.name, VolumeId::trusted(id));
+    if (!done) {
+      spdlog::error("removal of {} {}: {}", kind, id, describe(done.error()));
+      continue;
+    }
+    tx.execute("DELETE FROM wanted WHERE host = ? AND kind = ? AND id = ?", state.name, kind, id);
+  }
+}
+
+void HostSync::push_again_what_was_forgotten(store::Transaction& tx, const hostapi::HostState& state) {
+  const auto known = known_to(state);
+  const auto told = tx.all(
+      "SELECT kind, id FROM wanted WHERE host = ? AND removed = 0 AND pushed = generation",
+      [](store::Row& row) { return std::pair(row.text(0), row.text(1)); }, state.name);
+  for (const auto& object : told) {
+    if (known.contains(object)) continue;
+    spdlog::warn("host {} no longer knows {} {}: it is told again", state.name, object.first, object.second);
+    tx.execute("UPDATE wanted SET pushed = 0 WHERE host = ? AND kind = ? AND id = ?", state.name, object.first,
+               object.second);
+  }
+}
+
+}  // namespace virga::control

@@ -1,0 +1,72 @@
+#pragma once
+
+// Keeps one host and the store in step. A round: turn the outbox into documents, put to the host what it has not taken,
+// ask for its state, take the observations in. Woken by commits, by the host's own changes and by a timer; takes no
+// input, so the round after a crash is the ordinary round. The host is never called while a transaction is open.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "core/config.h"
+#include "core/scope.h"
+#include "hostapi/host.h"
+
+namespace virga::control {
+
+class HostSync {
+ public:
+  HostSync(store::Store& store, const Clock& clock, IdSource& ids, const Config& config, hostapi::Host& host,
+           std::string endpoint);
+  ~HostSync();
+  HostSync(const HostSync&) = delete;
+  HostSync& operator=(const HostSync&) = delete;
+
+  void start();
+  void stop();
+  /// Something was committed: look again. Any thread; returns at once.
+  void wake();
+
+  /// One round, for tests and for the thread. Errors: the host could not be reached; the store failed.
+  Result<void> round();
+
+  /// For `virga status`: the host's last word, and since when it has been silent ("" while it answers).
+  std::string problem() const;
+  /// The host's name, empty before its first answer.
+  std::string name() const;
+
+ private:
+  Result<void> push();
+  Result<void> put(const std::string& host, DocumentKind kind, const std::string& id, std::uint64_t generation, bool removed);
+  Result<void> learn_name();
+  Result<void> take_in(const hostapi::HostState& state);
+  void take_in_removals(store::Transaction& tx, const hostapi::HostState& state);
+  void push_again_what_was_forgotten(store::Transaction& tx, const hostapi::HostState& state);
+  void observe_all(store::Transaction& tx, const hostapi::HostState& state);
+  void work(const std::stop_token& stop);
+  void watch(const std::stop_token& stop);
+  void note_silence(const Error& error);
+  Scope scope(store::Transaction& tx) const;
+
+  store::Store& store_;
+  const Clock& clock_;
+  IdSource& ids_;
+  const Config& config_;
+  hostapi::Host& host_;
+  std::string endpoint_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool woken_ = true;
+  std::string name_;
+  std::string problem_;
+  std::uint64_t sequence_ = 0;
+  Time last_full_pass_{0};
+  std::jthread worker_;
+  std::jthread watcher_;
+};
+
+}  // namespace virga::control
