@@ -1,0 +1,48 @@
+#include "cli/cli.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+
+namespace virga::cli {
+
+namespace {
+
+/// Adds the verbs that act as one of the roles; not for people in a hurry, but for units and scripts.
+void add_roles(CLI::App& app, const Roles& roles, int& code) {
+  auto* control = app.add_subcommand("control", "Run the control role: API, dashboard, database");
+  control->callback([&] { code = roles.control(); });
+  static bool simulate = false;
+  auto* host = app.add_subcommand("host", "Run the host role on a hypervisor (as root)");
+  host->add_flag("--simulate", simulate, "Serve the host API from models: no guests, no root needed");
+  host->callback([&] { code = roles.host(simulate); });
+  auto* coverage = app.add_subcommand("api-coverage", "Print which parts of the EC2 API are served, as Markdown");
+  coverage->callback([&] { std::fputs(roles.coverage().c_str(), stdout); });
+}
+
+}  // namespace
+
+int run(int argc, char** argv, const Roles& roles) {
+  if (argc > 1 && std::string_view(argv[1]) == "__sandbox" && roles.sandbox) return roles.sandbox(argc - 1, argv + 1);
+  CLI::App app("Virga: a private EC2 on your own machine");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", VIRGA_VERSION);
+  app.footer("Settings: /etc/virga/virga.toml, or VIRGA_HOME=DIR for an installation of its own under DIR.");
+  int code = 0;
+  add_roles(app, roles, code);
+  Context context;
+  add_status(app, context, code);
+  add_identity(app, context, code);
+  add_images(app, context, code);
+  add_guests(app, context, code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int shown = app.exit(error);
+    return shown == 0 ? 0 : 2;
+  }
+  return code;
+}
+
+}  // namespace virga::cli
