@@ -162,6 +162,12 @@ const Definition& definition(Name name) {
 
 std::string_view to_string(Name name) { return definition(name).text; }
 
+std::optional<Name> parse(std::string_view text) {
+  for (const auto& candidate : definitions)
+    if (candidate.text == text) return candidate.name;
+  return std::nullopt;
+}
+
 std::int64_t limit(Scope& scope, Name name) {
   const auto stored = scope.tx.one(
       "SELECT max_value FROM quota WHERE account = ? AND name = ?",

@@ -92,6 +92,7 @@ enum class Name {
   routes_per_table, security_groups, rules_per_security_group, security_groups_per_interface, network_interfaces
 };
 std::string_view to_string(Name name);
+std::optional<Name> parse(std::string_view text);
 /// Counts `amount` more as used by the account; over the limit the error is EC2's code for that resource
 /// ("InstanceLimitExceeded") with limit, used and requested in the message, and nothing is counted.
 Result<void> charge(Scope& scope, Name name, std::int64_t amount = 1);
