@@ -5,7 +5,8 @@
 // ordinary blocking functions on a bounded pool of threads. Boost.Beast is behind this header and nowhere else.
 //
 // Bounds: header and body size, number of connections (in all and per source; over the limit the connection idle the
-// longest is closed to make room), 10 s for a header, 30 s for a body, 60 s of keep-alive, requests waiting for a thread.
+// longest is closed to make room), 10 s for a header, 30 s for a body, 60 s of keep-alive, requests waiting for a
+// thread.
 
 #include <chrono>
 #include <cstdint>
