@@ -1,0 +1,111 @@
+#include "compute/host/console_log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+#include "core/unique_fd.h"
+
+namespace virga::compute {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t max_socket_path = 107;
+
+std::string stem(const InstanceId& id) { return id.str().substr(InstanceId::prefix.size()); }
+
+// The last `limit` bytes of a file; empty if it does not exist.
+Result<std::string> read_end(const fs::path& path, std::size_t limit) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status {};
+  if (!file && errno == ENOENT) return std::string();
+  if (!file || ::fstat(file.get(), &status) != 0) {
+    return fail(internal_error(fmt::format("{}: {}", path.string(), std::strerror(errno))));
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  std::string text(std::min(size, limit), '\0');
+  const auto start = static_cast<off_t>(size - text.size());
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const auto count = ::pread(file.get(), text.data() + done, text.size() - done, start + static_cast<off_t>(done));
+    if (count <= 0) break;  // truncated meanwhile
+    done += static_cast<std::size_t>(count);
+  }
+  text.resize(done);
+  return text;
+}
+
+void cut(const fs::path& log) {
+  auto kept = read_end(log, ConsoleLogs::kept_bytes);
+  if (!kept) return;
+  auto old = log;
+  old.replace_extension(".old");
+  auto fresh = log;
+  fresh.replace_extension(".new");
+  {
+    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+    out << *kept;
+  }
+  std::error_code error;
+  fs::rename(fresh, old, error);
+  // What the guest wrote between the read and this line is lost: the price of not owning the writer.
+  if (::truncate(log.c_str(), 0) != 0) spdlog::warn("console: cannot cut {}: {}", log.string(), std::strerror(errno));
+}
+
+}  // namespace
+
+Result<ConsoleLogs> ConsoleLogs::create(fs::path directory) {
+  // 17 digits, a slash and ".vnc"
+  if (directory.string().size() + 22 > max_socket_path) {
+    return fail(Code::invalid_parameter_value,
+                fmt::format("The state directory's path is too long: console sockets allow {} characters for {}",
+                            max_socket_path - 22, directory.string()));
+  }
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (!error) fs::permissions(directory, fs::perms::owner_all, error);
+  if (error) return fail(internal_error(fmt::format("{}: {}", directory.string(), error.message())));
+  return ConsoleLogs(std::move(directory));
+}
+
+DomainFiles ConsoleLogs::files(const InstanceId& id) const {
+  const auto base = (directory_ / stem(id)).string();
+  return {.console_log = base + ".log", .console_socket = base + ".tty", .vnc_socket = base + ".vnc"};
+}
+
+Result<std::string> ConsoleLogs::tail(const InstanceId& id) const {
+  const auto base = directory_ / stem(id);
+  auto text = TRY(read_end(base.string() + ".log", kept_bytes));
+  if (text.size() < kept_bytes) {
+    const auto older = TRY(read_end(base.string() + ".old", kept_bytes - text.size()));
+    text.insert(0, older);
+  }
+  return text;
+}
+
+void ConsoleLogs::rotate() const {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory_, error)) {
+    if (entry.path().extension() != ".log" || !entry.is_regular_file(error)) continue;
+    const auto size = entry.file_size(error);
+    if (!error && size > rotated_at_bytes) cut(entry.path());
+  }
+}
+
+void ConsoleLogs::remove(const InstanceId& id) const {
+  std::error_code error;
+  for (const char* extension : {".log", ".old", ".new", ".tty", ".vnc"}) {
+    fs::remove(directory_ / (stem(id) + extension), error);
+  }
+}
+
+}  // namespace virga::compute

@@ -1,0 +1,176 @@
+#include "compute/host/libvirt_domains.h"
+
+#include <algorithm>
+
+namespace virga::compute {
+namespace {
+
+struct Seen {
+  DomainState state = DomainState::off;
+  ExitReason exit_reason = ExitReason::none;
+};
+
+// How a domain that is off went off. libvirt says "crashed" when QEMU's process ended without the guest having shut
+// down: kill -9, the OOM killer, an abort of QEMU. (A crash of the guest's kernel would need a panic device to be told;
+// it ends in a reset instead.) After a restart of libvirtd the reason is unknown.
+ExitReason exit_reason(int reason) {
+  switch (reason) {
+    case VIR_DOMAIN_SHUTOFF_SHUTDOWN:
+      return ExitReason::guest_shutdown;
+    case VIR_DOMAIN_SHUTOFF_CRASHED:
+      return ExitReason::process_killed;
+    default:
+      return ExitReason::none;
+  }
+}
+
+Seen seen(int state, int reason) {
+  switch (state) {
+    case VIR_DOMAIN_RUNNING:
+    case VIR_DOMAIN_BLOCKED:
+      return {DomainState::running, ExitReason::none};
+    case VIR_DOMAIN_PAUSED:
+      return {reason == VIR_DOMAIN_PAUSED_SHUTTING_DOWN ? DomainState::shutting_down : DomainState::paused,
+              ExitReason::none};
+    case VIR_DOMAIN_PMSUSPENDED:
+      return {DomainState::paused, ExitReason::none};
+    case VIR_DOMAIN_SHUTDOWN:
+      return {DomainState::shutting_down, ExitReason::none};
+    case VIR_DOMAIN_CRASHED:
+      return {DomainState::off, ExitReason::guest_crashed};
+    default:
+      return {DomainState::off, exit_reason(reason)};
+  }
+}
+
+Result<Seen> state_of(virDomainPtr domain) {
+  int state = 0;
+  int reason = 0;
+  if (virDomainGetState(domain, &state, &reason, 0) < 0) return fail(last_libvirt_error("state"));
+  return seen(state, reason);
+}
+
+Result<std::string> xml_of(virDomainPtr domain) {
+  const LibvirtString xml(virDomainGetXMLDesc(domain, 0));
+  if (xml.text == nullptr) return fail(last_libvirt_error("describe"));
+  return std::string(xml.text);
+}
+
+Error not_running(const char* verb) {
+  return {Code::incorrect_state, "The instance is not running", std::string(verb) + ": domain is off"};
+}
+
+// libvirt refuses what makes no sense for a domain that is off with this code.
+bool was_off() { return last_libvirt_code() == VIR_ERR_OPERATION_INVALID; }
+bool was_gone() { return last_libvirt_code() == VIR_ERR_NO_DOMAIN; }
+
+}  // namespace
+
+Result<DomainHandle> find_domain(virConnectPtr connection, const std::string& realm, const InstanceId& id) {
+  DomainHandle domain(virDomainLookupByUUIDString(connection, domain_uuid(realm, id).c_str()));
+  if (!domain && !was_gone()) return fail(last_libvirt_error("look up"));
+  return domain;
+}
+
+Result<std::vector<Domain>> list_domains(virConnectPtr connection, const std::string& realm) {
+  virDomainPtr* raw = nullptr;
+  const int count = virConnectListAllDomains(connection, &raw, 0);
+  if (count < 0) return fail(last_libvirt_error("list"));
+  std::vector<DomainHandle> handles(raw, raw + count);
+  free(raw);
+  std::vector<Domain> domains;
+  for (const auto& handle : handles) {
+    auto xml = xml_of(handle.get());
+    if (!xml && was_gone()) continue;
+    if (!xml) return fail(std::move(xml.error()));
+    const auto facts = read_domain(*xml);
+    if (!facts || facts->realm != realm) continue;
+    auto state = state_of(handle.get());
+    if (!state && was_gone()) continue;
+    if (!state) return fail(std::move(state.error()));
+    Domain domain{facts->id, facts->start_number, state->state, state->exit_reason, {}};
+    // A definition lists the disks of the last start; a domain that is off has none of them open.
+    if (domain.state != DomainState::off) domain.disks = facts->disks;
+    domains.push_back(std::move(domain));
+  }
+  return domains;
+}
+
+Result<void> define_and_start_paused(virConnectPtr connection, const std::string& realm, const DomainSpec& spec,
+                                     const std::string& xml) {
+  const auto old = TRY(find_domain(connection, realm, spec.id));
+  if (old) {
+    const auto state = TRY(state_of(old.get()));
+    if (state.state != DomainState::off) {
+      const auto facts = read_domain(TRY(xml_of(old.get())));
+      if (facts && facts->start_number == spec.start_number) return {};
+      return fail(Code::incorrect_state, "The instance is still running", "start: an earlier start is on");
+    }
+  }
+  const DomainHandle domain(virDomainDefineXMLFlags(connection, xml.c_str(), 0));
+  if (!domain) return fail(last_libvirt_error("define"));
+  if (virDomainCreateWithFlags(domain.get(), VIR_DOMAIN_START_PAUSED) < 0) return fail(last_libvirt_error("start"));
+  return {};
+}
+
+Result<void> resume_domain(virDomainPtr domain) {
+  const auto state = TRY(state_of(domain));
+  if (state.state == DomainState::running) return {};
+  if (state.state == DomainState::off) return fail(not_running("resume"));
+  if (virDomainResume(domain) < 0) return fail(last_libvirt_error("resume"));
+  return {};
+}
+
+Result<void> shutdown_domain(virDomainPtr domain) {
+  if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 && !was_off() && !was_gone()) {
+    return fail(last_libvirt_error("shut down"));
+  }
+  return {};
+}
+
+Result<void> destroy_domain(virDomainPtr domain) {
+  if (virDomainDestroyFlags(domain, VIR_DOMAIN_DESTROY_DEFAULT) < 0 && !was_off() && !was_gone()) {
+    return fail(last_libvirt_error("destroy"));
+  }
+  return {};
+}
+
+Result<void> undefine_domain(virDomainPtr domain) {
+  const auto state = TRY(state_of(domain));
+  if (state.state != DomainState::off) {
+    return fail(Code::incorrect_state, "The instance is still running", "undefine: domain is on");
+  }
+  constexpr unsigned flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                             VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM;
+  if (virDomainUndefineFlags(domain, flags) < 0 && !was_gone()) return fail(last_libvirt_error("undefine"));
+  return {};
+}
+
+Result<void> attach_volume(virDomainPtr domain, const DomainDisk& disk, const DomainSettings& settings) {
+  const auto state = TRY(state_of(domain));
+  if (state.state == DomainState::off) return fail(not_running("attach"));
+  if (find_disk(TRY(xml_of(domain)), disk.volume)) return {};
+  const auto xml = TRY(disk_xml(disk, settings));
+  if (virDomainAttachDeviceFlags(domain, xml.c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
+    return fail(last_libvirt_error("attach " + disk.volume.str()));
+  }
+  return {};
+}
+
+Result<void> detach_volume(virDomainPtr domain, const VolumeId& volume) {
+  const auto state = TRY(state_of(domain));
+  if (state.state == DomainState::off) return {};
+  const auto disk = find_disk(TRY(xml_of(domain)), volume);
+  if (!disk) return {};
+  if (virDomainDetachDeviceFlags(domain, disk->c_str(), VIR_DOMAIN_AFFECT_LIVE) >= 0) return {};
+  // Asked before, and the guest has not let go yet: libvirt does not ask again, list() goes on showing it.
+  const auto* error = virGetLastError();
+  if (error != nullptr && error->message != nullptr &&
+      std::string_view(error->message).find("in the process of unplug") != std::string_view::npos) {
+    return {};
+  }
+  if (last_libvirt_code() == VIR_ERR_DEVICE_MISSING) return {};
+  return fail(last_libvirt_error("detach " + volume.str()));
+}
+
+}  // namespace virga::compute

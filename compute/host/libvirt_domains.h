@@ -1,0 +1,29 @@
+#pragma once
+
+// What the adapter does with one domain, as plain blocking functions on an open connection. They run on a worker of
+// LibvirtCalls and may outlive the call that started them, so they take what they need by value or const reference to
+// what the caller's closure owns.
+
+#include <string>
+#include <vector>
+
+#include "compute/host/domain_xml.h"
+#include "compute/host/libvirt_handles.h"
+
+namespace virga::compute {
+
+/// The instance's domain; nullptr if it is not defined.
+Result<DomainHandle> find_domain(virConnectPtr connection, const std::string& realm, const InstanceId& id);
+
+Result<std::vector<Domain>> list_domains(virConnectPtr connection, const std::string& realm);
+/// Success if this very start of it is on already; IncorrectState if an earlier one is.
+Result<void> define_and_start_paused(virConnectPtr connection, const std::string& realm, const DomainSpec& spec,
+                                     const std::string& xml);
+Result<void> resume_domain(virDomainPtr domain);
+Result<void> shutdown_domain(virDomainPtr domain);
+Result<void> destroy_domain(virDomainPtr domain);
+Result<void> undefine_domain(virDomainPtr domain);
+Result<void> attach_volume(virDomainPtr domain, const DomainDisk& disk, const DomainSettings& settings);
+Result<void> detach_volume(virDomainPtr domain, const VolumeId& volume);
+
+}  // namespace virga::compute

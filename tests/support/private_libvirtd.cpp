@@ -1,0 +1,102 @@
+#include "tests/support/private_libvirtd.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "core/assert.h"
+#include "core/command_runner.h"
+#include "tests/support/eventually.h"
+
+namespace virga::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+int read_pid(const fs::path& path) { return std::atoi(read(path).c_str()); }
+
+bool in_path(const std::string& program) {
+  for (const char* folder : {"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin", "/usr/local/sbin"}) {
+    if (::access((std::string(folder) + "/" + program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+fs::path source_file(const char* name) { return fs::path(VIRGA_SOURCE_DIR) / name; }
+
+}  // namespace
+
+int run(const std::vector<std::string>& argv) {
+  Command command;
+  command.argv = argv;
+  command.timeout = std::chrono::minutes(1);
+  SystemCommandRunner runner;
+  const auto result = runner.run(command);
+  if (!result || result->timed_out) return 124;
+  if (result->exit_code != 0) std::fputs(result->standard_error.c_str(), stderr);
+  return result->exit_code;
+}
+
+std::optional<std::string> no_guests_reason() {
+  if (::geteuid() != 0) return "needs root: libvirtd, mount namespaces";
+  for (const char* program : {"libvirtd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare"}) {
+    if (!in_path(program)) return fmt::format("{} is not installed", program);
+  }
+  return std::nullopt;
+}
+
+fs::path tiny_image() {
+  if (const char* given = std::getenv("VIRGA_TINY_IMAGE")) return given;
+  const auto image = fs::path(VIRGA_BINARY_DIR) / "tiny.qcow2";
+  if (fs::exists(image)) return image;
+  const auto fresh = image.string() + fmt::format(".{}", ::getpid());
+  VIRGA_ASSERT(run({source_file("scripts/build-tiny-image").string(), "-o", fresh}) == 0);
+  fs::rename(fresh, image);
+  return image;
+}
+
+PrivateLibvirtd::PrivateLibvirtd(fs::path directory) : directory_(std::move(directory)) { VIRGA_ASSERT(start()); }
+
+PrivateLibvirtd::~PrivateLibvirtd() {
+  run({source_file("scripts/private-libvirtd").string(), directory_.string(), "stop"});
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory_ / "run/qemu", ignored)) {
+    if (entry.path().extension() != ".pid" || entry.path().stem() == "driver") continue;
+    const int pid = read_pid(entry.path());
+    if (pid > 0 && read(fmt::format("/proc/{}/comm", pid)).starts_with("qemu-system")) ::kill(pid, SIGKILL);
+  }
+}
+
+bool PrivateLibvirtd::start() {
+  return run({source_file("scripts/private-libvirtd").string(), directory_.string(), "start"}) == 0;
+}
+
+std::string PrivateLibvirtd::uri() const {
+  return "qemu+unix:///system?socket=" + (directory_ / "run/libvirt-sock").string();
+}
+
+int PrivateLibvirtd::pid() const { return read_pid(directory_ / "run/libvirtd.pid"); }
+
+int PrivateLibvirtd::guest_pid(const std::string& name) const {
+  return read_pid(directory_ / "run/qemu" / (name + ".pid"));
+}
+
+std::string PrivateLibvirtd::guest_command_line(const std::string& name) const {
+  auto line = read(fmt::format("/proc/{}/cmdline", guest_pid(name)));
+  std::replace(line.begin(), line.end(), '\0', ' ');
+  return line;
+}
+
+}  // namespace virga::test
