@@ -5,12 +5,13 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -57,6 +58,9 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+/// By number: glibc 2.36 declares pidfd_open without C linkage.
+UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))); }
+
 void make_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
 /// Everything the child needs, made before fork: after it, in a process with threads, only system calls are safe.
@@ -91,7 +95,8 @@ bool apply_limits(const ChildPlan& plan) {
 /// Runs in the child. Only async-signal-safe calls.
 [[noreturn]] void become(const ChildPlan& plan) {
   ::setsid();
-  // A child must not outlive a killed parent; programs that make themselves daemons lose this by forking, as they should.
+  // A child must not outlive a killed parent; programs that make themselves daemons lose this by forking, as they
+  // should.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != plan.parent) ::_exit(127);
   sigset_t none;
@@ -147,7 +152,12 @@ Result<Child> Child::start(const Command& command, const std::string& program) {
   auto path_variable = std::string("PATH=") + search_path;
   std::string locale_variable = "LC_ALL=C";
   const std::array<char*, 3> environment{path_variable.data(), locale_variable.data(), nullptr};
-  const ChildPlan plan{program.c_str(), argv.data(), environment.data(), in.read.get(), out.write.get(), err.write.get(),
+  const ChildPlan plan{program.c_str(),
+                       argv.data(),
+                       environment.data(),
+                       in.read.get(),
+                       out.write.get(),
+                       err.write.get(),
                        failure.write.get(),
                        {{{RLIMIT_AS, command.max_address_space_bytes},
                          {RLIMIT_CPU, command.max_cpu_seconds},
@@ -157,7 +167,7 @@ Result<Child> Child::start(const Command& command, const std::string& program) {
   if (pid < 0) return fail(cannot_start(program, std::strerror(errno)));
   if (pid == 0) become(plan);
 
-  Child child(pid, UniqueFd(::pidfd_open(pid, 0)), std::move(in.write), std::move(out.read), std::move(err.read));
+  Child child(pid, open_pidfd(pid), std::move(in.write), std::move(out.read), std::move(err.read));
   failure.write.reset();
   int reason = 0;
   ssize_t got = 0;
@@ -186,7 +196,7 @@ int Child::wait() {
 
 void Child::feed(const std::string& input) {
   while (fed_ < input.size()) {
-    // send() with MSG_NOSIGNAL is for sockets only: SIGPIPE is blocked around a write to a pipe by the caller.
+    // The caller has SIGPIPE blocked.
     const auto written = ::write(in_.get(), input.data() + fed_, input.size() - fed_);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EAGAIN) return;
@@ -241,7 +251,8 @@ CommandResult Child::communicate(const Command& command) {
   CommandResult result;
   bool ended = false;
   while (!ended) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
       result.timed_out = true;
       kill_group();
@@ -249,7 +260,8 @@ CommandResult Child::communicate(const Command& command) {
     }
     if (in_) feed(command.standard_input);
     // poll ignores negative descriptors: those that are closed already.
-    std::array<pollfd, 4> waited{{{pidfd_.get(), POLLIN, 0}, {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {in_.get(), POLLOUT, 0}}};
+    std::array<pollfd, 4> waited{
+        {{pidfd_.get(), POLLIN, 0}, {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {in_.get(), POLLOUT, 0}}};
     const auto step = std::min<std::int64_t>(left.count() + 1, 60'000);
     if (::poll(waited.data(), waited.size(), static_cast<int>(step)) < 0 && errno != EINTR) break;
     ended = waited[0].revents != 0;
@@ -268,7 +280,8 @@ CommandResult Child::communicate(const Command& command) {
 Result<CommandResult> SystemCommandRunner::run(const Command& command) {
   if (command.argv.empty()) return fail(internal_error("an empty argument vector"));
   for (const auto& word : command.argv)
-    if (word.find('\0') != std::string::npos) return fail(cannot_start(command.argv.front(), "a NUL byte in an argument"));
+    if (word.find('\0') != std::string::npos)
+      return fail(cannot_start(command.argv.front(), "a NUL byte in an argument"));
   const auto program = find_program(command.argv.front());
   if (program.empty()) return fail(cannot_start(command.argv.front(), "no such program"));
   auto child = TRY(Child::start(command, program));

@@ -11,7 +11,7 @@ namespace virga {
 /// What to run: an argument vector, never a shell line. argv[0] is looked up in PATH.
 struct Command {
   std::vector<std::string> argv;
-  std::string standard_input;
+  std::string standard_input = {};
   std::chrono::milliseconds timeout{30'000};
   /// Resource limits of the child; 0: none.
   std::uint64_t max_address_space_bytes = 0;
