@@ -1,0 +1,46 @@
+#pragma once
+
+// Turns an uploaded file into an image's bytes. The order is the defence: our own reading of the header, a private copy
+// (so that nobody changes the file between check and use), the header once more, the QEMU tool in its sandbox, our own
+// reading of what it wrote.
+
+#include "storage/host/directory.h"
+#include "storage/host/image_sandbox.h"
+
+namespace virga::storage {
+
+struct ImportLimits {
+  std::uint64_t max_virtual_bytes = std::uint64_t{2} << 40;
+  std::uint64_t reserved_bytes = 256 << 20;  ///< of the file system; an import never takes the last of it
+  SandboxUser user;
+};
+
+struct ImportedFile {
+  std::uint64_t virtual_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::string sha256;
+};
+
+class ImageImport {
+ public:
+  ImageImport(const Directory& spool, CommandRunner& runner, ImportLimits limits)
+      : spool_(spool), runner_(runner), limits_(limits) {}
+
+  /// Leaves a finished file, mode 0444 and on disk, as `to`/`name`. What it made in the spool is gone afterwards.
+  /// `work` names that, and is used by one import at a time. Errors: InvalidParameterValue with what is wrong with the
+  /// file, InsufficientVolumeCapacity.
+  Result<ImportedFile> run(const std::string& source_path, const std::string& work, const Directory& to,
+                           const std::string& name);
+
+ private:
+  Result<ImageHeader> copy_checked(const std::string& source_path, const std::string& copy_name);
+  Result<void> convert(const ImageHeader& header, const std::string& copy_name, const std::string& output_directory);
+  Result<ImportedFile> take_over(const ImageHeader& header, const Directory& output);
+  Result<void> check_room(std::uint64_t bytes) const;
+
+  const Directory& spool_;
+  CommandRunner& runner_;
+  ImportLimits limits_;
+};
+
+}  // namespace virga::storage

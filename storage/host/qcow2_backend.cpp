@@ -1,0 +1,156 @@
+#include "storage/host/qcow2_backend.h"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+
+namespace virga::storage {
+
+namespace {
+
+constexpr std::string_view disk_suffix = ".qcow2";
+constexpr std::string_view record_suffix = ".json";
+
+template <class IdType>
+std::string disk_name(const IdType& id) {
+  return id.str() + std::string(disk_suffix);
+}
+
+/// The id that a file is named after; nothing for files that are not ours.
+template <class IdType>
+std::optional<IdType> id_of(std::string_view name, std::string_view suffix) {
+  if (!name.ends_with(suffix)) return std::nullopt;
+  auto id = IdType::parse(name.substr(0, name.size() - suffix.size()));
+  return id ? std::optional<IdType>(std::move(*id)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<VolumeBackend>> Qcow2Backend::create(Qcow2Options options) {
+  constexpr mode_t reachable = 0711;
+  const auto root = TRY(Directory::open(options.directory, reachable));
+  auto images = TRY(Directory::open(root.path_of("images"), reachable));
+  auto volumes = TRY(Directory::open(root.path_of("volumes"), reachable));
+  auto spool = TRY(Directory::open(root.path_of("spool"), 0700));
+  return std::unique_ptr<VolumeBackend>(
+      new Qcow2Backend(std::move(images), std::move(volumes), std::move(spool), options.runner, options.limits));
+}
+
+Qcow2Backend::Qcow2Backend(Directory images, Directory volumes, Directory spool, CommandRunner& runner,
+                           ImportLimits limits)
+    : images_(std::move(images)),
+      volumes_(std::move(volumes)),
+      spool_(std::move(spool)),
+      runner_(runner),
+      limits_(limits) {}
+
+std::string Qcow2Backend::path(const VolumeId& id) const { return volumes_.path_of(disk_name(id)); }
+
+Result<void> Qcow2Backend::create(const WantedVolume& volume) {
+  const auto name = disk_name(volume.id);
+  if (TRY(volumes_.find(name))) return {};
+  if (!volume.image.empty()) {
+    const auto image = TRY(verified_image(volume.image));
+    if (volume.size_gib << 30 < image.virtual_bytes)
+      return fail(Code::invalid_parameter_value,
+                  fmt::format("The volume size of {} GiB is smaller than its image, which needs {} GiB.",
+                              volume.size_gib, ((image.virtual_bytes - 1) >> 30) + 1));
+  }
+  const std::lock_guard lock(volumes_mutex_);
+  if (TRY(volumes_.find(name))) return {};
+  auto made = make_volume(volume, name);
+  if (!made) {
+    (void)spool_.remove(name);  // remove_leftovers tries again
+    return fail(within("create " + volume.id.str(), std::move(made.error())));
+  }
+  return {};
+}
+
+Result<void> Qcow2Backend::make_volume(const WantedVolume& volume, const std::string& temporary) {
+  const auto room = TRY(space());
+  if (room.free_gib == 0 && room.total_gib > 0) {
+    errno = ENOSPC;
+    return fail(system_error("less than 1 GiB is free"));
+  }
+  TRY_VOID(spool_.remove(temporary));
+  Command command;
+  command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=1.1,cluster_size=65536"};
+  if (!volume.image.empty()) {
+    // Both formats are named: what a guest writes into its disk is never taken for a header.
+    if (!TRY(images_.find(disk_name(volume.image)))) return fail(observe(volume.image).error());
+    command.argv.insert(command.argv.end(), {"-F", "qcow2", "-b", images_.path_of(disk_name(volume.image))});
+  }
+  command.argv.insert(command.argv.end(), {"--", spool_.path_of(temporary), fmt::format("{}G", volume.size_gib)});
+  TRY_VOID(runner_.run_ok(command));
+  const auto file = TRY(spool_.open_file(temporary));
+  if (::fchmod(file.get(), 0600) != 0) return fail(system_error("chmod a volume"));
+  TRY_VOID(sync_file(file.get()));
+  return volumes_.adopt(spool_, temporary, temporary);
+}
+
+Result<void> Qcow2Backend::remove(const VolumeId& id) {
+  const std::lock_guard lock(volumes_mutex_);
+  TRY_VOID(volumes_.remove(disk_name(id)));
+  return volumes_.sync();
+}
+
+Result<std::vector<ObservedVolume>> Qcow2Backend::list() {
+  std::vector<ObservedVolume> found;
+  for (const auto& name : TRY(volumes_.names())) {
+    const auto id = id_of<VolumeId>(name, disk_suffix);
+    if (!id) continue;
+    const auto status = volumes_.find(name);
+    if (status && !*status) continue;  // gone meanwhile
+    ObservedVolume volume;
+    volume.id = *id;
+    volume.ready = status.has_value();
+    if (status)
+      volume.allocated_bytes = static_cast<std::uint64_t>((*status)->st_blocks) * 512;
+    else
+      volume.problem = "The volume's file cannot be read.";
+    found.push_back(std::move(volume));
+  }
+  return found;
+}
+
+Result<VolumeBackend::Space> Qcow2Backend::space() {
+  struct statvfs status {};
+  if (::fstatvfs(volumes_.fd(), &status) != 0) return fail(system_error("statvfs"));
+  const auto in_gib = [&](std::uint64_t blocks) { return static_cast<std::int64_t>(blocks * status.f_frsize >> 30); };
+  return Space{in_gib(status.f_blocks), in_gib(status.f_bavail)};
+}
+
+Result<std::vector<std::string>> Qcow2Backend::remove_leftovers() {
+  const std::lock_guard lock(volumes_mutex_);
+  const std::lock_guard images_lock(images_mutex_);
+  std::vector<std::string> removed;
+  for (const auto& name : TRY(spool_.names())) {
+    const auto in_use = [&](const ImageId& id) { return name.starts_with(id.str() + "."); };
+    if (std::any_of(importing_.begin(), importing_.end(), in_use)) continue;
+    std::error_code error;
+    std::filesystem::remove_all(spool_.path_of(name), error);
+    if (error) return fail(internal_error(fmt::format("remove {}: {}", spool_.path_of(name), error.message())));
+    removed.push_back(name);
+  }
+  TRY_VOID(remove_unfinished_images(removed));
+  return removed;
+}
+
+Result<void> Qcow2Backend::remove_unfinished_images(std::vector<std::string>& removed) {
+  for (const auto& name : TRY(images_.names())) {
+    const auto id = id_of<ImageId>(name, disk_suffix);
+    const bool half_record = name.starts_with(".") && name.ends_with(record_suffix);
+    const bool half_image =
+        id && !importing_.contains(*id) && !TRY(images_.find(id->str() + std::string(record_suffix)));
+    if (!half_image && !(half_record && importing_.empty())) continue;
+    TRY_VOID(images_.remove(name));
+    removed.push_back(name);
+  }
+  return images_.sync();
+}
+
+}  // namespace virga::storage

@@ -1,0 +1,65 @@
+#pragma once
+
+// The real volume backend: a directory of qcow2 files.
+//
+//   images/<ami>.qcow2   0444, immutable       images/<ami>.json   its sizes and SHA-256; written last, makes it count
+//   volumes/<vol>.qcow2  0600, empty or an overlay on an image
+//   spool/               unfinished work; whatever lies here after a crash is removed
+//
+// The directories are 0711: QEMU's own user must reach the files it is given, and can list none.
+// A file is made in the spool, brought to disk, and moved to its place: it is complete or absent.
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "core/command_runner.h"
+#include "storage/host/image_import.h"
+#include "storage/host/volume_backend.h"
+
+namespace virga::storage {
+
+struct Qcow2Options {
+  std::string directory;  ///< absolute; made if it is absent (its parent must exist)
+  CommandRunner& runner;  ///< outlives the backend
+  ImportLimits limits;
+};
+
+class Qcow2Backend final : public VolumeBackend {
+ public:
+  static Result<std::unique_ptr<VolumeBackend>> create(Qcow2Options options);
+
+  Result<void> create(const WantedVolume& volume) override;
+  Result<void> remove(const VolumeId& id) override;
+  Result<std::vector<ObservedVolume>> list() override;
+  std::string path(const VolumeId& id) const override;
+  Result<ObservedImage> import_image(const ImageId& id, const std::string& source_path) override;
+  Result<void> remove_image(const ImageId& id) override;
+  Result<std::vector<ObservedImage>> list_images() override;
+  Result<Space> space() override;
+  Result<std::vector<std::string>> remove_leftovers() override;
+
+ private:
+  Qcow2Backend(Directory images, Directory volumes, Directory spool, CommandRunner& runner, ImportLimits limits);
+  Result<ObservedImage> observe(const ImageId& id) const;
+  /// The image, its bytes compared with the hash from its import once in the life of this process.
+  Result<ObservedImage> verified_image(const ImageId& id);
+  Result<void> make_volume(const WantedVolume& volume, const std::string& temporary);
+  Result<bool> is_base_of_a_volume(const ImageId& id) const;
+  Result<void> remove_unfinished_images(std::vector<std::string>& removed);
+
+  const Directory images_;
+  const Directory volumes_;
+  const Directory spool_;
+  CommandRunner& runner_;
+  const ImportLimits limits_;
+  /// Held while files of volumes come and go; never during an import or while hashing.
+  std::mutex volumes_mutex_;
+  /// Guards the two below.
+  mutable std::mutex images_mutex_;
+  std::set<ImageId> importing_;
+  std::map<ImageId, bool> intact_;
+};
+
+}  // namespace virga::storage
