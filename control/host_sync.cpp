@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 
+#include "api/idempotency.h"
 #include "compute/sync.h"
 #include "control/documents.h"
 #include "network/sync.h"
@@ -123,6 +124,7 @@ Result<void> HostSync::round() {
     TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
       touch_all(tx);
       auto reconciler = scope(tx);
+      api::expire_client_tokens(tx, clock_.now());
       return compute::expire(reconciler);
     }));
     last_full_pass_ = clock_.now();

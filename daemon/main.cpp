@@ -1,1 +1,13 @@
-int main() { return 0; }
+#include "api/coverage.h"
+#include "cli/cli.h"
+#include "daemon/roles.h"
+
+int main(int argc, char** argv) {
+  using namespace virga;
+  return cli::run(argc, argv,
+                  {.control = daemon::run_control,
+                   .host = [](bool simulate) {
+                     return daemon::run_host(simulate ? daemon::HostKind::simulated : daemon::HostKind::real);
+                   },
+                   .coverage = [] { return api::coverage_page(api::all_actions()); }});
+}

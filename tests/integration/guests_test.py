@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Real guests in real VPCs, through the public API: libvirt, QEMU, netlink, nftables, dnsmasq."""
+import os
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import guests
+import harness
+from harness import error_code, wait_for
+
+
+def setUpModule():
+    harness.require_boto3()
+    harness.require_real_host()
+    global virga, account, image, mine
+    virga = harness.Installation(simulate=False)
+    virga.__enter__()
+    unittest.addModuleCleanup(virga.__exit__, None, None, None)
+    account = virga.account()
+    image = virga.import_image()
+    mine = guests.Guests(virga, account, image)
+
+
+class RealGuests(unittest.TestCase):
+    """Ends with a clean host: each test terminates what it launched, the last assertion finds nothing left."""
+
+    def setUp(self):
+        self.launched = []
+
+    def launch(self, who=None, **arguments):
+        who = who or mine
+        made = who.launch(**arguments)
+        self.launched += [(who, i) for i in made]
+        return made[0] if len(made) == 1 else made
+
+    def tearDown(self):
+        for who, instance in self.launched:
+            who.ec2.terminate_instances(InstanceIds=[instance])
+        for who, instance in self.launched:
+            who.wait_state(instance, "terminated", 120)
+        virga.assert_clean(self, 60)
+
+    def group(self, name, vpc=None):
+        arguments = {"GroupName": name, "Description": name}
+        if vpc:
+            arguments["VpcId"] = vpc
+        made = mine.ec2.create_security_group(**arguments)["GroupId"]
+        self.addCleanup(lambda: mine.ec2.delete_security_group(GroupId=made))
+        return made
+
+    def test_1_guest_boots_runs_user_data_and_answers_ssh(self):
+        guest = self.launch(UserData="#!/bin/sh\necho user-data-ran-$((6 * 7))\n",
+                            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "one"}]}])
+        facts = mine.describe(guest)
+        console = mine.wait_console(guest, "tiny: ready")
+        address = facts["PrivateIpAddress"]
+        self.assertIn("tiny: net eth0 ip=%s/" % address, console)
+        self.assertIn("user-data-ran-42", console)
+        self.assertIn("tiny: meta instance-id=%s" % guest, console)
+        self.assertIn("tiny: meta instance-type=lab.tiny", console)
+        mine.wait_state(guest, "running")
+        self.assertEqual(mine.ssh(guest, "imds meta-data/instance-id").stdout.strip(), guest)
+        self.assertEqual(mine.ssh(guest, "imds meta-data/local-ipv4").stdout.strip(), address)
+        self.assertIn("172.31.", mine.ssh(guest, "cat /etc/resolv.conf").stdout)
+        name = facts["PrivateDnsName"]
+        self.assertIn(address, mine.ssh(guest, "nslookup %s" % name, check=False).stdout)
+        facts = mine.describe(guest)
+        for member in ("AmiLaunchIndex", "Architecture", "BlockDeviceMappings", "EbsOptimized", "EnaSupport", "Hypervisor", "ImageId",
+                       "InstanceType", "KeyName", "LaunchTime", "MetadataOptions", "Monitoring", "NetworkInterfaces", "Placement",
+                       "PrivateDnsName", "RootDeviceName", "RootDeviceType", "SecurityGroups", "SourceDestCheck", "State",
+                       "SubnetId", "Tags", "VirtualizationType", "VpcId", "CpuOptions"):
+            self.assertIn(member, facts)
+        status = mine.ec2.describe_instance_status(InstanceIds=[guest])["InstanceStatuses"][0]
+        self.assertEqual(status["InstanceState"]["Name"], "running")
+        done = __import__("subprocess").run(["aws", "ec2", "describe-instances", "--instance-ids", guest, "--query",
+                                             "Reservations[0].Instances[0].State.Name", "--output", "text"],
+                                            env=account.environment(), text=True, stdout=-1)
+        self.assertEqual(done.stdout.strip(), "running")
+
+    def test_2_groups_decide_who_reaches_whom_and_spoofed_sources_are_dropped(self):
+        one, two = self.group("one"), self.group("two")
+        mine.ec2.authorize_security_group_ingress(GroupId=two, IpPermissions=[
+            {"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1, "UserIdGroupPairs": [{"GroupId": one}]}])
+        a = self.launch(SecurityGroupIds=[one])
+        b = self.launch(SecurityGroupIds=[two])
+        address_a, address_b = mine.describe(a)["PrivateIpAddress"], mine.describe(b)["PrivateIpAddress"]
+        mine.wait_ready(a, b)
+        self.assertTrue(mine.pings(a, address_b), "a is in the group that b lets in")
+        self.assertFalse(mine.pings(b, address_a), "a lets nobody in")
+        mine.ec2.authorize_security_group_ingress(GroupId=one, IpProtocol="icmp", FromPort=-1, ToPort=-1, CidrIp=address_b + "/32")
+        wait_for("b reaches a", lambda: mine.pings(b, address_a), 20)
+        mine.ec2.revoke_security_group_ingress(GroupId=one, IpProtocol="icmp", FromPort=-1, ToPort=-1, CidrIp=address_b + "/32")
+        wait_for("b no longer reaches a", lambda: not mine.pings(b, address_a), 20)
+        spoofed = address_a.rsplit(".", 1)[0] + ".77"
+        mine.ssh(a, "ip addr add %s/32 dev eth0" % spoofed)
+        self.assertFalse(mine.pings(a, address_b, source=spoofed), "a spoofed source is dropped")
+        self.assertTrue(mine.pings(a, address_b))
+
+    def test_3_volume_moves_between_guests_with_its_bytes(self):
+        a = self.launch()
+        zone = mine.describe(a)["Placement"]["AvailabilityZone"]
+        b = self.launch(Placement={"AvailabilityZone": zone})
+        volume = mine.ec2.create_volume(AvailabilityZone=zone, Size=2)["VolumeId"]
+        disk = volume.replace("-", "")
+        find = "for d in /sys/block/vd*; do [ \"$(cat $d/serial)\" = %s ] && echo /dev/${d##*/}; done; true" % disk
+        mine.wait_ready(a, b)
+        sums = []
+        for guest, action in ((a, "write"), (b, "read")):
+            wait_for("available", lambda: mine.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["State"] == "available")
+            mine.ec2.attach_volume(InstanceId=guest, VolumeId=volume, Device="/dev/sdf")
+            wait_for("attached", lambda: [x["State"] for x in mine.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Attachments"]] == ["attached"])
+            device = wait_for("the disk in the guest", lambda: mine.ssh(guest, find).stdout.strip())
+            self.assertEqual(mine.ssh(guest, "cat /sys/block/%s/size" % os.path.basename(device)).stdout.strip(), str(2 << 21))
+            if action == "write":
+                mine.ssh(guest, "dd if=/dev/urandom of=%s bs=1M count=8 seek=100 conv=notrunc && sync" % device)
+            sums.append(mine.ssh(guest, "dd if=%s bs=1M count=8 skip=100 2>/dev/null | sha256sum" % device).stdout)
+            mine.ec2.detach_volume(VolumeId=volume)
+            wait_for("detached", lambda: mine.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["State"] == "available")
+            self.assertEqual(mine.ssh(guest, find).stdout.strip(), "")
+        self.assertEqual(sums[0], sums[1])
+        mine.ec2.delete_volume(VolumeId=volume)
+        wait_for("gone", lambda: error_code(mine.ec2.describe_volumes, VolumeIds=[volume]) == "InvalidVolume.NotFound")
+
+    def test_4_stop_start_reboot_poweroff_and_kill(self):
+        guest = self.launch()
+        mine.wait_ready(guest)
+        mine.ssh(guest, "echo kept > /root/file && sync")
+        before = mine.describe(guest)
+        mine.ec2.stop_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "stopped", 90)
+        self.assertEqual(mine.describe(guest)["StateReason"]["Code"], "Client.UserInitiatedShutdown")
+        mine.ec2.start_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "running", 90)
+        mine.wait_ready(guest, times=2)
+        after = mine.describe(guest)
+        for same in ("InstanceId", "PrivateIpAddress"):
+            self.assertEqual(before[same], after[same])
+        self.assertEqual([m["Ebs"]["VolumeId"] for m in before["BlockDeviceMappings"]],
+                         [m["Ebs"]["VolumeId"] for m in after["BlockDeviceMappings"]])
+        self.assertEqual(mine.ssh(guest, "cat /root/file").stdout.strip(), "kept")
+        process = mine.qemu_pid(guest)
+        mine.ec2.reboot_instances(InstanceIds=[guest])
+        mine.wait_ready(guest, times=3)
+        self.assertEqual((mine.state(guest), mine.qemu_pid(guest)), ("running", process))
+        mine.ssh(guest, "poweroff", check=False)
+        mine.wait_console(guest, "tiny: stop", times=2, seconds=60)
+        wait_for("QEMU ends", lambda: not os.path.exists("/proc/%d" % process), 60, 0.05)
+        ended = time.monotonic()
+        mine.wait_state(guest, "stopped", 10)
+        self.assertLess(time.monotonic() - ended, 5)
+        self.assertEqual(mine.describe(guest)["StateReason"]["Code"], "Client.InstanceInitiatedShutdown")
+        mine.ec2.start_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "running", 90)
+        os.kill(mine.qemu_pid(guest), signal.SIGKILL)
+        mine.wait_state(guest, "stopped", 10)
+        self.assertTrue(mine.describe(guest)["StateReason"]["Code"].startswith("Server."), mine.describe(guest)["StateReason"])
+
+    def test_5_poweroff_terminates_when_the_shutdown_behaviour_says_so(self):
+        guest = self.launch(InstanceInitiatedShutdownBehavior="terminate")
+        mine.wait_ready(guest)
+        mine.ssh(guest, "poweroff", check=False)
+        mine.wait_state(guest, "terminated", 60)
+
+    def test_6_equal_addresses_in_two_accounts_do_not_meet(self):
+        other = guests.Guests(virga, virga.account("other"), image)
+        placed = {}
+        for who in (mine, other):
+            vpc = who.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+            subnet = who.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+            placed[who] = (vpc, subnet)
+        first = self.launch(mine, SubnetId=placed[mine][1], PrivateIpAddress="10.0.1.10")
+        second = self.launch(other, SubnetId=placed[other][1], PrivateIpAddress="10.0.1.10")
+        neighbour = self.launch(other, SubnetId=placed[other][1], PrivateIpAddress="10.0.1.11")
+        mine.wait_ready(first)
+        other.wait_ready(second, neighbour)
+        self.assertTrue(other.pings(second, "10.0.1.11"))
+        self.assertFalse(mine.pings(first, "10.0.1.11"), "the neighbour is the other account's")
+        self.assertEqual(mine.ssh(first, "imds meta-data/instance-id").stdout.strip(), first)
+        self.assertEqual(other.ssh(second, "imds meta-data/instance-id").stdout.strip(), second)
+        self.assertEqual(error_code(mine.ec2.get_console_output, InstanceId=second), "InvalidInstanceID.NotFound")
+        for who, instance in self.launched:
+            who.ec2.terminate_instances(InstanceIds=[instance])
+            who.wait_state(instance, "terminated", 120)
+        for who, (vpc, subnet) in placed.items():
+            who.ec2.delete_subnet(SubnetId=subnet)
+            who.ec2.delete_vpc(VpcId=vpc)
+
+    def test_7_metadata_tokens(self):
+        guest = self.launch(MetadataOptions={"HttpTokens": "required"})
+        mine.wait_ready(guest)
+        ask = "printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc -w 3 169.254.169.254 80 | head -n1"
+        self.assertIn("401", mine.ssh(guest, ask).stdout)
+        self.assertEqual(mine.ssh(guest, "imds meta-data/instance-id").stdout.strip(), guest)
+
+
+if __name__ == "__main__":
+    harness.main()
