@@ -79,6 +79,8 @@ Result<void> release_interface(Scope& scope, const NetworkInterfaceId& id);
 std::vector<Interface> interfaces_of(Scope& scope, const InstanceId& instance);
 /// All attached interfaces of the account in one query, ordered by instance and device index.
 std::vector<Interface> attached_interfaces(Scope& scope);
+/// All of the account, or those named; ordered by id. Errors: InvalidNetworkInterfaceID.NotFound.
+Result<std::vector<Interface>> list_interfaces(Scope& scope, const std::vector<NetworkInterfaceId>& ids = {});
 /// One interface. Errors: InvalidNetworkInterfaceID.NotFound.
 Result<Interface> find_interface(Scope& scope, const NetworkInterfaceId& id);
 
