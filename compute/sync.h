@@ -1,6 +1,9 @@
 #pragma once
 
 // How the compute service meets its hosts. See network/sync.h.
+//
+// wanted_instance, observe_instance and instance_removed read and change rows of all three services: they are composed
+// in api/workflows, since the services do not know one another.
 
 #include <optional>
 #include <string>

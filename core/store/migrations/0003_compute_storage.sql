@@ -93,8 +93,6 @@ CREATE TABLE instance (
   shutdown_behavior  TEXT NOT NULL CHECK (shutdown_behavior IN ('stop', 'terminate')),
   protect_termination INTEGER NOT NULL CHECK (protect_termination IN (0, 1)),
   protect_stop       INTEGER NOT NULL CHECK (protect_stop IN (0, 1)),
-  monitoring         INTEGER NOT NULL CHECK (monitoring IN (0, 1)),
-  ebs_optimized      INTEGER NOT NULL CHECK (ebs_optimized IN (0, 1)),
   cpu_credits        TEXT NOT NULL DEFAULT '',   -- standard, unlimited; empty: not a burstable type
   http_tokens        TEXT NOT NULL,
   http_endpoint      TEXT NOT NULL,

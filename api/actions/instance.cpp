@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include "api/action.h"
+#include "api/actions/ids.h"
+#include "api/actions/instance_view.h"
+#include "api/actions/run_instances_row.h"
+#include "api/codec/value.h"
+#include "api/workflows/run_instances.h"
+#include "api/workflows/terminate_instances.h"
+#include "ec2/op/DescribeInstanceStatus.h"
+#include "ec2/op/DescribeInstances.h"
+#include "ec2/op/GetConsoleOutput.h"
+#include "ec2/op/RebootInstances.h"
+#include "ec2/op/RunInstances.h"
+#include "ec2/op/StartInstances.h"
+#include "ec2/op/StopInstances.h"
+#include "ec2/op/TerminateInstances.h"
+
+namespace virga::api {
+
+namespace {
+
+using compute::InstanceState;
+namespace lifecycle = compute::lifecycle;
+
+Result<ec2::Reservation> run_instances_action(Call& call, const ec2::RunInstancesRequest& request) {
+  const auto plan = TRY(plan_launch(call, request));
+  const auto launched = TRY(run_instances(call.scope(), plan));
+  const InstanceSurroundings around(call.scope());
+  ec2::Reservation reservation;
+  reservation.reservation_id = launched.reservation.str();
+  reservation.owner_id = call.scope().account.str();
+  for (const auto& instance : TRY(compute::instances::find_all(call.scope(), launched.instances)))
+    reservation.instances.push_back(to_ec2(instance, around, call.config()));
+  return reservation;
+}
+
+/// The instances asked for by id, each once and ascending; or all behind the page's start.
+Result<std::vector<compute::Instance>> selected(Call& call, const std::vector<std::string>& texts,
+                                                const std::string& after) {
+  if (texts.empty()) return compute::instances::list(call.scope(), after);
+  auto ids = TRY(parse_ids<InstanceId>(texts));
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return compute::instances::find_all(call.scope(), ids);
+}
+
+Result<ec2::DescribeInstancesResult> describe_instances(Call& call, const ec2::DescribeInstancesRequest& request) {
+  auto page = call.listing<ec2::Reservation>();
+  const InstanceSurroundings around(call.scope());
+  for (const auto& instance : TRY(selected(call, request.instance_ids, page.after())))
+    if (!page.offer(instance.id.str(), reservation_of(instance, around, call.config()))) break;
+  ec2::DescribeInstancesResult response;
+  response.reservations = merge_reservations(page.take());
+  return response;
+}
+
+ec2::InstanceStatusSummary summary(InstanceState state) {
+  ec2::InstanceStatusSummary view;
+  if (state == InstanceState::running) {
+    view.status = "ok";
+    view.details.push_back({std::nullopt, "reachability", "passed"});
+  } else {
+    view.status = "not-applicable";
+  }
+  return view;
+}
+
+Result<ec2::DescribeInstanceStatusResult> describe_instance_status(Call& call,
+                                                                   const ec2::DescribeInstanceStatusRequest& request) {
+  auto page = call.listing<ec2::InstanceStatus>();
+  for (const auto& instance : TRY(selected(call, request.instance_ids, page.after()))) {
+    if (instance.state != InstanceState::running && !request.include_all_instances.value_or(false)) continue;
+    ec2::InstanceStatus status;
+    status.instance_id = instance.id.str();
+    status.availability_zone = instance.spec.zone;
+    status.instance_state = to_ec2(instance.state);
+    status.instance_status = summary(instance.state);
+    status.system_status = summary(instance.state);
+    if (!page.offer(instance.id.str(), std::move(status))) break;
+  }
+  ec2::DescribeInstanceStatusResult response;
+  response.instance_statuses = page.take();
+  return response;
+}
+
+std::vector<ec2::InstanceStateChange> to_ec2(const std::vector<lifecycle::StateChange>& changes) {
+  std::vector<ec2::InstanceStateChange> views;
+  for (const auto& change : changes)
+    views.push_back({change.id.str(), api::to_ec2(change.current), api::to_ec2(change.previous)});
+  return views;
+}
+
+Result<ec2::StartInstancesResult> start_instances(Call& call, const ec2::StartInstancesRequest& request) {
+  const auto ids = TRY(parse_ids<InstanceId>(request.instance_ids));
+  const auto changes = TRY(lifecycle::start(call.scope(), ids));
+  return ec2::StartInstancesResult{to_ec2(changes)};
+}
+
+Result<ec2::StopInstancesResult> stop_instances(Call& call, const ec2::StopInstancesRequest& request) {
+  const auto ids = TRY(parse_ids<InstanceId>(request.instance_ids));
+  const bool forced = request.force.value_or(false) || request.skip_os_shutdown.value_or(false);
+  const auto changes =
+      TRY(lifecycle::stop(call.scope(), ids, forced ? lifecycle::Stop::forced : lifecycle::Stop::orderly));
+  return ec2::StopInstancesResult{to_ec2(changes)};
+}
+
+Result<ec2::NoOutput> reboot_instances(Call& call, const ec2::RebootInstancesRequest& request) {
+  const auto ids = TRY(parse_ids<InstanceId>(request.instance_ids));
+  TRY_VOID(lifecycle::reboot(call.scope(), ids));
+  return ec2::NoOutput{};
+}
+
+Result<ec2::TerminateInstancesResult> terminate_instances_action(Call& call,
+                                                                 const ec2::TerminateInstancesRequest& request) {
+  const auto ids = TRY(parse_ids<InstanceId>(request.instance_ids));
+  const auto changes = TRY(terminate_instances(call.scope(), ids));
+  return ec2::TerminateInstancesResult{to_ec2(changes)};
+}
+
+/// Leaves the host's name in `output` for finish_console_output, which puts the console's text in its place.
+Result<ec2::GetConsoleOutputResult> get_console_output(Call& call, const ec2::GetConsoleOutputRequest& request) {
+  const auto id = TRY(InstanceId::parse(request.instance_id.value_or("")));
+  const auto instance = TRY(compute::instances::find(call.scope(), id));
+  ec2::GetConsoleOutputResult response;
+  response.instance_id = id.str();
+  response.timestamp = call.scope().now;
+  if (compute::is_alive(instance.state)) response.output = instance.spec.host;
+  return response;
+}
+
+Result<void> finish_console_output(Call& call, const void*, void* raw) {
+  auto& response = *static_cast<ec2::GetConsoleOutputResult*>(raw);
+  if (!response.output) return {};
+  const auto host = call.hosts().find(*response.output);
+  if (!host)
+    return fail(Code::unavailable, "The instance's host cannot be reached now. Try again later.",
+                "no host " + *response.output);
+  const auto text = TRY(host->console_output(InstanceId::trusted(*response.instance_id)));
+  response.output = codec::encode_base64(text);
+  return {};
+}
+
+}  // namespace
+
+std::vector<Action> instance_actions() {
+  return {action("RunInstances", Access::write, &run_instances_action, run_instances_options()),
+          action("DescribeInstances", Access::read, &describe_instances,
+                 {.only = {{"IncludeManagedResources", {"false"}}}}),
+          action("DescribeInstanceStatus", Access::read, &describe_instance_status,
+                 {.only = {{"IncludeManagedResources", {"false"}}}}),
+          action("StartInstances", Access::write, &start_instances, {.refused = {"AdditionalInfo"}}),
+          action("StopInstances", Access::write, &stop_instances, {.only = {{"Hibernate", {"false"}}}}),
+          action("RebootInstances", Access::write, &reboot_instances),
+          action("TerminateInstances", Access::write, &terminate_instances_action,
+                 {.only = {{"Force", {"false"}}, {"SkipOsShutdown", {"false"}}}}),
+          // The console is always read from the running guest: `Latest` asks for what is done anyway.
+          action("GetConsoleOutput", Access::read, &get_console_output, {.finish = &finish_console_output})};
+}
+
+}  // namespace virga::api

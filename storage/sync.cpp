@@ -1,0 +1,117 @@
+#include "storage/sync.h"
+
+#include <nlohmann/json.hpp>
+
+namespace virga::storage {
+
+namespace {
+
+/// The same work on behalf of the account that owns the row.
+Scope owned_by(Scope& scope, const AccountId& account) {
+  return {scope.tx, account, scope.now, scope.ids, scope.actor, scope.action, scope.request_id};
+}
+
+struct VolumeRow {
+  AccountId account;
+  std::string host;
+  std::string state;
+  std::int64_t size_gib = 0;
+};
+
+std::optional<VolumeRow> find_row(store::Transaction& tx, const VolumeId& volume) {
+  return tx.one(
+      "SELECT account, host, state, size_gib FROM volume WHERE id = ?",
+      [](store::Row& row) {
+        return VolumeRow{AccountId::trusted(row.text(0)), row.text(1), row.text(2), row.integer(3)};
+      },
+      volume);
+}
+
+void set_volume_state(Scope& scope, const VolumeId& volume, const std::string& before, std::string_view after,
+                      const std::string& problem) {
+  scope.tx.execute("UPDATE volume SET state = ?, problem = ? WHERE id = ?", after, problem, volume);
+  if (before != after) scope.record(volume.str(), {{"state", before}}, {{"state", after}});
+}
+
+}  // namespace
+
+std::optional<std::string> host_of_volume(store::Transaction& tx, const VolumeId& volume) {
+  return tx.one(
+      "SELECT host FROM volume WHERE id = ? AND state <> 'deleting'", [](store::Row& row) { return row.text(0); },
+      volume);
+}
+
+std::optional<WantedVolume> wanted_volume(store::Transaction& tx, const VolumeId& volume) {
+  return tx.one(
+      "SELECT id, number, size_gib, image FROM volume WHERE id = ? AND state <> 'deleting'",
+      [](store::Row& row) {
+        return WantedVolume{row.id<VolumeId>(0), 0, static_cast<std::uint32_t>(row.integer(1)),
+                            static_cast<std::uint64_t>(row.integer(2)), row.id<ImageId>(3)};
+      },
+      volume);
+}
+
+std::vector<VolumeId> placed_volumes(store::Transaction& tx) {
+  return tx.all("SELECT id FROM volume WHERE state <> 'deleting' ORDER BY id",
+                [](store::Row& row) { return row.id<VolumeId>(0); });
+}
+
+Result<void> observe_volume(Scope& scope, const std::string& host, const ObservedVolume& observed) {
+  const auto row = find_row(scope.tx, observed.id);
+  if (!row || row->host != host || row->state == "deleting") return {};
+  auto own = owned_by(scope, row->account);
+  if (observed.ready && row->state != "available") set_volume_state(own, observed.id, row->state, "available", "");
+  // The host goes on trying; `error` tells EC2's clients not to wait, and ends when it succeeds after all.
+  if (!observed.ready && !observed.problem.empty() && row->state != "available")
+    set_volume_state(own, observed.id, row->state, "error", observed.problem);
+  return {};
+}
+
+Result<void> volume_removed(Scope& scope, const std::string& host, const VolumeId& volume) {
+  const auto row = find_row(scope.tx, volume);
+  if (!row || row->host != host || row->state != "deleting") return {};
+  auto own = owned_by(scope, row->account);
+  scope.tx.execute("UPDATE host SET storage_gib_used = max(storage_gib_used - ?, 0) WHERE name = ?", row->size_gib,
+                   host);
+  quota::release(own, quota::Name::volumes);
+  quota::release(own, quota::Name::volume_gib, row->size_gib);
+  scope.tx.execute("DELETE FROM volume WHERE id = ?", volume);
+  own.record(volume.str(), {{"state", "deleting"}}, nullptr);
+  own.delete_resource(volume.str());
+  return {};
+}
+
+Result<void> observe_image(Scope& scope, const std::string& host, const ObservedImage& observed) {
+  struct Row {
+    AccountId account;
+    std::string state;
+    std::string sha256;
+  };
+  const auto row = scope.tx.one(
+      "SELECT account, state, sha256 FROM image WHERE id = ? AND bytes = id",
+      [](store::Row& r) {
+        return Row{AccountId::trusted(r.text(0)), r.text(1), r.text(2)};
+      },
+      observed.id);
+  if (!row) return {};
+  auto own = owned_by(scope, row->account);
+  // Bytes that differ from those first imported are another image under this one's name: no copy to launch from.
+  const bool same = row->sha256.empty() || row->sha256 == observed.sha256;
+  if (!observed.ready || !same) {
+    scope.tx.execute("DELETE FROM image_copy WHERE image = ? AND host = ?", observed.id, host);
+    if (row->state != "pending" || observed.problem.empty()) return {};
+    scope.tx.execute("UPDATE image SET state = 'failed', problem = ? WHERE id = ?", observed.problem, observed.id);
+    own.record(observed.id.str(), {{"state", row->state}}, {{"state", "failed"}});
+    return {};
+  }
+  scope.tx.execute("INSERT INTO image_copy (image, host) VALUES (?, ?) ON CONFLICT DO NOTHING", observed.id, host);
+  if (row->state == "available") return {};
+  scope.tx.execute(
+      "UPDATE image SET state = 'available', problem = '', virtual_bytes = ?, file_bytes = ?, sha256 = ?,"
+      " root_gib = max((? + 1073741823) / 1073741824, 1) WHERE id = ?",
+      observed.virtual_bytes, observed.file_bytes, observed.sha256, observed.virtual_bytes, observed.id);
+  own.record(observed.id.str(), {{"state", row->state}}, {{"state", "available"}});
+  return {};
+}
+
+}  // namespace virga::storage
