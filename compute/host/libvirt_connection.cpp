@@ -88,7 +88,11 @@ void close_connection(virConnectPtr connection, const std::vector<int>& events, 
 template <class State>
 Result<ConnectionHandle> open_connection(const std::shared_ptr<State>& state) {
   auto* raw = virConnectOpen(state->uri.c_str());
-  if (raw == nullptr) return fail(last_libvirt_error("open " + state->uri));
+  if (raw == nullptr) {
+    auto error = last_libvirt_error("open " + state->uri);
+    error.code = Code::unavailable;
+    return fail(std::move(error));
+  }
   std::vector<int> events;
   const auto listen = [&](int id, virConnectDomainEventGenericCallback callback) {
     auto* opaque = new Callback<State>{state};

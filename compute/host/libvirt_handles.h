@@ -32,11 +32,10 @@ inline int last_libvirt_code() {
 /// The last failed call of this thread as an error. A broken connection is `unavailable`, everything else internal.
 inline Error last_libvirt_error(std::string_view where) {
   const auto* error = virGetLastError();
-  auto context =
-      fmt::format("{}: {}", where, error != nullptr && error->message != nullptr ? error->message : "no reason");
-  const int code = error == nullptr ? VIR_ERR_OK : error->code;
-  if (code == VIR_ERR_RPC || code == VIR_ERR_NO_CONNECT || code == VIR_ERR_SYSTEM_ERROR ||
-      code == VIR_ERR_INVALID_CONN || code == VIR_ERR_OPERATION_TIMEOUT) {
+  if (error == nullptr) return internal_error(fmt::format("{}: libvirt gave no reason", where));
+  auto context = fmt::format("{}: {}", where, error->message == nullptr ? "no message" : error->message);
+  if (error->domain == VIR_FROM_RPC || error->code == VIR_ERR_RPC || error->code == VIR_ERR_NO_CONNECT ||
+      error->code == VIR_ERR_INVALID_CONN || error->code == VIR_ERR_OPERATION_TIMEOUT) {
     return {Code::unavailable, "The hypervisor is not available", std::move(context)};
   }
   return internal_error(std::move(context));

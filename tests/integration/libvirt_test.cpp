@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <regex>
+#include <set>
 
 #include "tests/support/eventually.h"
 #include "tests/support/private_libvirtd.h"
@@ -188,11 +190,12 @@ TEST_F(LibvirtTest, RebootsAndResetsTheGuest) {
   ASSERT_TRUE(hypervisor_->reboot(spec.id));
   ASSERT_TRUE(eventually(boot_time, [&] { return boots() == 2; })) << console(spec.id);
   EXPECT_TRUE(is(spec.id, DomainState::running));
-  EXPECT_EQ(*find(spec.id)->resets, *resets + 1);
+  EXPECT_GT(*find(spec.id)->resets, *resets);
 
+  const auto after_reboot = find(spec.id)->resets;
   ASSERT_TRUE(hypervisor_->reset(spec.id));
   ASSERT_TRUE(eventually(boot_time, [&] { return boots() == 3; })) << console(spec.id);
-  EXPECT_EQ(*find(spec.id)->resets, *resets + 2);
+  EXPECT_GT(*find(spec.id)->resets, *after_reboot);
 }
 
 TEST_F(LibvirtTest, PlugsVolumesInAndOutOfTheRunningGuest) {
@@ -272,18 +275,33 @@ TEST_F(LibvirtTest, Threat_F01_RunsQemuWithTheFixedDevicesOnly) {
   const auto line = libvirtd_->guest_command_line(spec.id.str());
   EXPECT_NE(line.find("-nodefaults"), std::string::npos);
   EXPECT_NE(line.find("-sandbox on"), std::string::npos);
-  for (const char* bad : {"usb", "floppy", "fdc", "cirrus", "qxl", "vmxnet", "sdhci", "nvme", "-netdev user", "9p",
-                          "virtiofs", "hda-duplex", "ac97", "ide-hd"}) {
-    EXPECT_EQ(line.find(bad), std::string::npos) << bad << "\n" << line;
-  }
+  EXPECT_NE(line.find("usb=off"), std::string::npos);
+  std::set<std::string> drivers;
+  const std::regex device(R"(-device \{"driver":"([^"]*)\")");
+  for (std::sregex_iterator match(line.begin(), line.end(), device), end; match != end; ++match)
+    drivers.insert((*match)[1]);
+  const std::set<std::string> allowed = {"VGA",
+                                         "isa-serial",
+                                         "pcie-root-port",
+                                         "virtio-balloon-pci",
+                                         "virtio-blk-pci",
+                                         "virtio-rng-pci",
+                                         "virtio-serial-pci",
+                                         "virtserialport"};
+  EXPECT_EQ(drivers, allowed) << line;
+  const std::regex counted("-device ");
+  EXPECT_EQ(std::distance(std::sregex_iterator(line.begin(), line.end(), counted), {}),
+            std::distance(std::sregex_iterator(line.begin(), line.end(), device), {}))
+      << "every device was looked at";
+  EXPECT_EQ(line.find("-netdev"), std::string::npos) << "no network but the interfaces asked for";
 }
 
 TEST_F(LibvirtTest, Threat_F05_AFloodOfTheSerialPortStaysBounded) {
   const auto spec = tiny_guest("i-0000000000000000a");
   boot(spec);
-  auto serial = log_in(spec.id);
-
-  serial.type("yes 0123456789abcdef0123456789abcdef0123456789abcdef | head -c 2500000; echo flood-$((40+2))\n");
+  // A client that stays and does not read would hold the guest up.
+  log_in(spec.id).type(
+      "yes 0123456789abcdef0123456789abcdef0123456789abcdef | head -c 2500000; echo flood-$((40+2))\n");
   std::uintmax_t largest = 0;
   const auto log = directory_.path() / "00aa/consoles/0000000000000000a.log";
   ASSERT_TRUE(eventually(180s, [&] {

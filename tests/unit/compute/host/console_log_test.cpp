@@ -1,0 +1,85 @@
+#include "compute/host/console_log.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "tests/support/temporary_directory.h"
+
+namespace virga::compute {
+namespace {
+
+const InstanceId id = InstanceId::trusted("i-0123456789abcdef0");
+
+class ConsoleLogsTest : public testing::Test {
+ protected:
+  void guest_writes(const std::string& text) {
+    std::ofstream(logs_.files(id).console_log, std::ios::app | std::ios::binary) << text;
+  }
+  test::TemporaryDirectory directory_;
+  ConsoleLogs logs_ = ConsoleLogs::create(directory_.path() / "consoles").value();
+};
+
+TEST_F(ConsoleLogsTest, IsEmptyBeforeTheFirstStart) { EXPECT_EQ(logs_.tail(id).value(), ""); }
+
+TEST_F(ConsoleLogsTest, GivesTheLast64KiB) {
+  guest_writes(std::string(100'000, 'a') + "end");
+
+  const auto tail = logs_.tail(id).value();
+
+  EXPECT_EQ(tail.size(), ConsoleLogs::kept_bytes);
+  EXPECT_TRUE(tail.ends_with("aend"));
+}
+
+TEST_F(ConsoleLogsTest, Threat_F05_CutsALargeFileAndKeepsItsEnd) {
+  guest_writes(std::string(ConsoleLogs::rotated_at_bytes, 'a') + "old end\n");
+
+  logs_.rotate();
+
+  EXPECT_EQ(std::filesystem::file_size(logs_.files(id).console_log), 0U);
+  EXPECT_TRUE(logs_.tail(id).value().ends_with("aold end\n"));
+  guest_writes("new\n");
+  EXPECT_TRUE(logs_.tail(id).value().ends_with("aold end\nnew\n"));
+  EXPECT_EQ(logs_.tail(id).value().size(), ConsoleLogs::kept_bytes);
+}
+
+TEST_F(ConsoleLogsTest, LeavesSmallFilesAlone) {
+  guest_writes(std::string(ConsoleLogs::rotated_at_bytes, 'a'));
+
+  logs_.rotate();
+
+  EXPECT_EQ(std::filesystem::file_size(logs_.files(id).console_log), ConsoleLogs::rotated_at_bytes);
+}
+
+TEST_F(ConsoleLogsTest, RemovesAllOfAnInstanceAndNothingElse) {
+  const auto other = InstanceId::trusted("i-0123456789abcdef1");
+  guest_writes(std::string(ConsoleLogs::rotated_at_bytes + 1, 'a'));
+  logs_.rotate();
+  std::ofstream(logs_.files(other).console_log) << "other";
+
+  logs_.remove(id);
+
+  EXPECT_EQ(logs_.tail(id).value(), "");
+  EXPECT_EQ(logs_.tail(other).value(), "other");
+}
+
+TEST_F(ConsoleLogsTest, IsForRootAlone) {
+  struct stat status {};
+  ASSERT_EQ(::stat(logs_.directory().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+}
+
+TEST_F(ConsoleLogsTest, DoesNotFollowALinkPlantedInItsPlace) {
+  std::ofstream(directory_.path() / "secret") << "secret";
+  std::filesystem::create_symlink(directory_.path() / "secret", logs_.files(id).console_log);
+
+  EXPECT_FALSE(logs_.tail(id));
+}
+
+TEST(ConsoleLogs, RefusesADirectoryTooDeepForSockets) {
+  EXPECT_FALSE(ConsoleLogs::create("/tmp/" + std::string(90, 'x')));
+}
+
+}  // namespace
+}  // namespace virga::compute
