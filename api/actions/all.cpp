@@ -5,17 +5,6 @@
 
 namespace virga::api {
 
-namespace detail {
-Action make_action(std::string_view name, Access access, const ec2::Shape* input, const ec2::Shape* output,
-                   ActionOptions options) {
-  const auto* operation = ec2::find_operation(name);
-  VIRGA_ASSERT(operation != nullptr);
-  VIRGA_ASSERT(operation->input == input);
-  VIRGA_ASSERT(operation->output == output);
-  return {name, access, operation, std::move(options), {}};
-}
-}  // namespace detail
-
 const std::vector<Action>& all_actions() {
   static const std::vector<Action> actions = [] {
     std::vector<Action> all;
