@@ -1,0 +1,27 @@
+#pragma once
+
+// Brings links, addresses, routes and neighbours of a VPC's namespace in line with its layout: reads what the kernel
+// has, changes what differs, touches nothing else. All functions work on the namespace of the socket.
+
+#include <set>
+
+#include "network/host/netlink.h"
+
+namespace virga::network {
+
+/// Switches of the IP stack, for the calling thread's namespace: routing on, IPv6 off, bridged packets through the
+/// groups.
+Result<void> set_switches();
+/// lo, bridges and their addresses.
+Result<void> converge_bridges(Netlink& netlink, const VpcLayout& layout, const Names& names);
+Result<void> converge_routes(Netlink& netlink, const VpcLayout& layout);
+/// Ports of the bridges, static forwarding entries and neighbours of the plugged interfaces. Leaves new taps down.
+Result<void> converge_ports(Netlink& netlink, const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged,
+                            const Names& names);
+/// Lets frames flow: the last step.
+Result<void> raise_ports(Netlink& netlink, const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged);
+
+/// The local interfaces whose taps are in the namespace.
+Result<std::set<NetworkInterfaceId>> plugged_interfaces(Netlink& netlink, const VpcLayout& layout);
+
+}  // namespace virga::network

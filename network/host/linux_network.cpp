@@ -1,0 +1,283 @@
+#include "network/host/linux_network.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "network/host/converge.h"
+#include "network/host/filter_probe.h"
+#include "network/host/name_space.h"
+#include "network/host/nftables.h"
+#include "network/host/sockets.h"
+#include "network/host/taps.h"
+
+namespace virga::network {
+namespace {
+
+Result<const PortLayout*> find_port(const VpcLayout& layout, const NetworkInterfaceId& id) {
+  const PortLayout* port = layout.port(id);
+  if (port == nullptr || !port->local)
+    return fail(Code::invalid_network_interface_id_not_found, fmt::format("{} is not on this host", id.str()));
+  return port;
+}
+
+/// Deletes the link in the calling thread's namespace.
+Result<void> remove_link_here(const std::string& name) { return TRY(Netlink::open()).remove_link(name); }
+
+/// Moves the tap from the host's namespace into the VPC's; nothing to do when it is there.
+Result<void> move_tap(const std::string& name_space, const std::string& tap) {
+  Netlink outside = TRY(Netlink::open());
+  auto link = TRY(outside.link(tap));
+  if (!link) return {};
+  UniqueFd target = TRY(open_name_space(name_space));
+  return outside.move_to_name_space(link->index, target.get());
+}
+
+/// A socket made in the namespace.
+Result<UniqueFd> make_inside(const std::string& name_space, const std::function<Result<UniqueFd>()>& make) {
+  UniqueFd socket;
+  TRY_VOID(in_name_space(name_space, [&]() -> Result<void> {
+    auto made = make();
+    if (!made) return fail(made.error());
+    socket = std::move(*made);
+    return {};
+  }));
+  return socket;
+}
+
+bool has_element(const nlohmann::json& set, const std::string& first) {
+  if (!set.contains("elem")) return false;
+  return std::ranges::any_of(set["elem"], [&](const nlohmann::json& element) {
+    return element.is_object() && element.contains("concat") && element["concat"][0] == first;
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HostNetwork>> LinuxNetwork::create(LinuxNetworkOptions options) {
+  bool hex =
+      std::ranges::all_of(options.realm, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  if (options.realm.size() != 4 || !hex)
+    return fail(internal_error(fmt::format("realm '{}' is not four lower-case hex digits", options.realm)));
+  if (::geteuid() != 0) return fail(internal_error("the host's network needs root"));
+  return std::unique_ptr<HostNetwork>(new LinuxNetwork(std::move(options)));
+}
+
+LinuxNetwork::LinuxNetwork(LinuxNetworkOptions options)
+    : names_(options.realm),
+      commands_(options.commands),
+      dnsmasq_(options.runtime_dir + "/" + options.realm, options.dns_upstream, options.commands),
+      dns_upstream_(options.dns_upstream) {}
+
+LinuxNetwork::Memory& LinuxNetwork::memory_of(std::uint32_t vpc) {
+  std::lock_guard lock(mutex_);
+  auto& memory = memories_[vpc];
+  if (!memory) memory = std::make_unique<Memory>();
+  return *memory;
+}
+
+Result<void> LinuxNetwork::apply(const WantedVpc& vpc) {
+  VpcLayout layout = TRY(read_layout(vpc, names_));
+  TRY_VOID(require_filtering());
+  Memory& memory = memory_of(vpc.number);
+  std::lock_guard turn(memory.mutex);
+  memory.problem.clear();
+  TRY_VOID(create_name_space(layout.name_space));
+  return in_name_space(layout.name_space, [&] { return converge(layout, memory); });
+}
+
+Result<void> LinuxNetwork::converge(const VpcLayout& layout, Memory& memory) {
+  Netlink netlink = TRY(Netlink::open());
+  TRY_VOID(set_switches());
+  TRY_VOID(converge_bridges(netlink, layout, names_));
+  TRY_VOID(converge_routes(netlink, layout));
+  auto plugged = TRY(plugged_interfaces(netlink, layout));
+  TRY_VOID(converge_ports(netlink, layout, plugged, names_));
+  TRY_VOID(load_rules(ruleset_of(layout, plugged), memory));
+  bool had_process = memory.name_server_started;
+  bool lives = dnsmasq_.is_running(layout.number);
+  TRY_VOID(dnsmasq_.apply(layout, plugged));
+  if (had_process && !lives) memory.problem = "the VPC's DHCP and DNS server had ended and was started again";
+  memory.name_server_started = true;
+  return raise_ports(netlink, layout, plugged);
+}
+
+Result<void> LinuxNetwork::load_rules(const Ruleset& wanted, Memory& memory) {
+  bool untouched = memory.loaded && TRY(nft::list_ruleset()) == memory.listing;
+  if (untouched && *memory.loaded == wanted) return {};
+  bool updated = untouched && nft::run(update_commands(*memory.loaded, wanted)).has_value();
+  memory.loaded.reset();
+  if (!updated) TRY_VOID(nft::run(load_commands(wanted)));
+  memory.listing = TRY(nft::list_ruleset());
+  memory.loaded = wanted;
+  return {};
+}
+
+Result<void> LinuxNetwork::require_filtering() {
+  std::lock_guard lock(mutex_);
+  if (filtering_proved_) return {};
+  auto filtered = bridged_packets_are_filtered();
+  if (filtered && !*filtered) {
+    Command load;
+    load.argv = {"modprobe", "br_netfilter"};
+    auto loaded = commands_.run_ok(load);
+    filtered = bridged_packets_are_filtered();
+  }
+  filtering_proved_ = filtered && *filtered;
+  filtering_problem_.clear();
+  if (filtering_proved_) return {};
+  filtering_problem_ = filtered
+                           ? "this kernel does not pass bridged packets through nftables (br_netfilter is missing): "
+                             "security groups would have no effect, so no VPC is set up"
+                           : "cannot find out whether bridged packets are filtered: " + describe(filtered.error());
+  return fail(internal_error(filtering_problem_));
+}
+
+Result<void> LinuxNetwork::remove(const WantedVpc& vpc) {
+  Memory& memory = memory_of(vpc.number);
+  std::lock_guard turn(memory.mutex);
+  return destroy(vpc.number, names_.name_space(vpc.number), memory);
+}
+
+Result<void> LinuxNetwork::destroy(std::uint32_t vpc, const std::string& name_space, Memory& memory) {
+  auto remove_links = [&]() -> Result<void> {
+    Netlink netlink = TRY(Netlink::open());
+    auto links = TRY(netlink.links());
+    for (const auto& link : links)
+      if (link.name.starts_with(names_.tap_prefix()))
+        return fail(Code::incorrect_state, "A network interface is still plugged into the VPC.", link.name);
+    TRY_VOID(dnsmasq_.remove(vpc));
+    for (const auto& link : links)
+      if (link.kind == "bridge") TRY_VOID(netlink.remove_link(link.name));
+    return {};
+  };
+  if (name_space_exists(name_space)) TRY_VOID(in_name_space(name_space, remove_links));
+  TRY_VOID(dnsmasq_.remove(vpc));
+  memory.loaded.reset();
+  memory.name_server_started = false;
+  memory.problem.clear();
+  return remove_name_space(name_space);
+}
+
+Result<std::string> LinuxNetwork::create_tap(const WantedVpc& vpc, const NetworkInterfaceId& interface) {
+  VpcLayout layout = TRY(read_layout(vpc, names_));
+  const PortLayout* port = TRY(find_port(layout, interface));
+  Memory& memory = memory_of(vpc.number);
+  std::lock_guard turn(memory.mutex);
+  if (name_space_exists(layout.name_space))
+    TRY_VOID(in_name_space(layout.name_space, [&] { return remove_link_here(port->tap); }));
+  TRY_VOID(remove_link_here(port->tap));
+  TRY_VOID(create_persistent_tap(port->tap));
+  return port->tap;
+}
+
+Result<void> LinuxNetwork::plug(const WantedVpc& vpc, const NetworkInterfaceId& interface) {
+  VpcLayout layout = TRY(read_layout(vpc, names_));
+  const PortLayout* port = TRY(find_port(layout, interface));
+  TRY_VOID(require_filtering());
+  Memory& memory = memory_of(vpc.number);
+  std::lock_guard turn(memory.mutex);
+  TRY_VOID(create_name_space(layout.name_space));
+  TRY_VOID(move_tap(layout.name_space, port->tap));
+  return in_name_space(layout.name_space, [&]() -> Result<void> {
+    Netlink netlink = TRY(Netlink::open());
+    if (!TRY(netlink.link(port->tap)))
+      return fail(Code::incorrect_state, "The network interface has no tap to plug in.", port->tap);
+    return converge(layout, memory);
+  });
+}
+
+Result<void> LinuxNetwork::unplug(const WantedVpc& vpc, const NetworkInterfaceId& interface) {
+  VpcLayout layout = TRY(read_layout(vpc, names_));
+  const PortLayout* port = layout.port(interface);
+  if (port == nullptr) return {};
+  Memory& memory = memory_of(vpc.number);
+  std::lock_guard turn(memory.mutex);
+  TRY_VOID(remove_link_here(port->tap));
+  if (!name_space_exists(layout.name_space)) return {};
+  return in_name_space(layout.name_space, [&]() -> Result<void> {
+    TRY_VOID(remove_link_here(port->tap));
+    return converge(layout, memory);
+  });
+}
+
+bool LinuxNetwork::is_plugged(const WantedVpc& vpc, const NetworkInterfaceId& interface) {
+  auto layout = read_layout(vpc, names_);
+  const PortLayout* port = layout ? layout->port(interface) : nullptr;
+  if (port == nullptr || !name_space_exists(layout->name_space)) return false;
+  Memory& memory = memory_of(vpc.number);
+  std::lock_guard turn(memory.mutex);
+  auto programmed = in_name_space(layout->name_space, [&]() -> Result<void> {
+    auto missing = [](const char* what) { return fail(Code::incorrect_state, what); };
+    Netlink netlink = TRY(Netlink::open());
+    auto tap = TRY(netlink.link(port->tap));
+    auto bridge = TRY(netlink.link(port->bridge));
+    if (!tap || !bridge || !tap->up || tap->master != bridge->index || !tap->closed_port) return missing("port");
+    auto entries = TRY(netlink.forwarding_entries());
+    if (std::ranges::find(entries, ForwardingEntry{tap->index, port->mac}) == entries.end()) return missing("entry");
+    if (!has_element(TRY(nft::list_set("bridge", "vgl2", "port_ip4")), port->tap)) return missing("rules");
+    return {};
+  });
+  return programmed.has_value();
+}
+
+Result<std::vector<std::string>> LinuxNetwork::remove_orphans(const std::vector<WantedVpc>& known) {
+  std::set<std::uint32_t> vpcs;
+  std::set<std::string> taps;
+  for (const auto& vpc : known) {
+    vpcs.insert(vpc.number);
+    for (const auto& interface : vpc.interfaces) taps.insert(names_.tap(interface.number));
+  }
+  std::set<std::uint32_t> orphans = dnsmasq_.vpcs();
+  for (const auto& name : list_name_spaces(names_.name_space_prefix()))
+    if (auto number = names_.vpc_of(name)) orphans.insert(*number);
+  std::vector<std::string> removed;
+  for (std::uint32_t number : orphans) {
+    if (vpcs.contains(number)) continue;
+    Memory& memory = memory_of(number);
+    std::lock_guard turn(memory.mutex);
+    auto gone = destroy(number, names_.name_space(number), memory);
+    if (gone) removed.push_back(names_.name_space(number));
+    if (!gone && gone.error().code != Code::incorrect_state) memory.problem = describe(gone.error());
+  }
+  Netlink netlink = TRY(Netlink::open());
+  for (const auto& link : TRY(netlink.links())) {
+    if (!link.name.starts_with(names_.tap_prefix()) || taps.contains(link.name)) continue;
+    TRY_VOID(netlink.remove_link(link.name));
+    removed.push_back(link.name);
+  }
+  return removed;
+}
+
+Result<UniqueFd> LinuxNetwork::listen(const WantedVpc& vpc, std::string_view address, std::uint16_t port) {
+  Ipv4 parsed = TRY(Ipv4::parse(address));
+  return make_inside(names_.name_space(vpc.number), [&] { return listening_socket(parsed, port); });
+}
+
+Result<UniqueFd> LinuxNetwork::connect(const WantedVpc& vpc, std::string_view address, std::uint16_t port,
+                                       std::chrono::milliseconds timeout) {
+  Ipv4 parsed = TRY(Ipv4::parse(address));
+  return make_inside(names_.name_space(vpc.number), [&] { return connected_socket(parsed, port, timeout); });
+}
+
+std::vector<std::string> LinuxNetwork::problems() {
+  std::vector<std::string> problems;
+  if (!require_filtering()) {
+    std::lock_guard lock(mutex_);
+    problems.push_back(filtering_problem_);
+  }
+  std::vector<std::pair<std::uint32_t, Memory*>> memories;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [number, memory] : memories_) memories.emplace_back(number, memory.get());
+  }
+  for (const auto& [number, memory] : memories) {
+    std::lock_guard turn(memory->mutex);
+    if (!memory->problem.empty()) problems.push_back(names_.name_space(number) + ": " + memory->problem);
+  }
+  return problems;
+}
+
+}  // namespace virga::network

@@ -1,0 +1,79 @@
+#pragma once
+
+// The real HostNetwork: namespaces, netlink, nftables and dnsmasq of this machine.
+//
+// No process of ours is in the packets' path, so guests' traffic outlives this object; a new one on the same machine
+// reads back what is there and goes on. What it remembers (the rule set it loaded last) only saves work. Thread-safe:
+// calls on one VPC take turns, calls on different VPCs run side by side.
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/command_runner.h"
+#include "network/host/dnsmasq.h"
+#include "network/host/host_network.h"
+#include "network/host/names.h"
+#include "network/host/netlink.h"
+#include "network/host/ruleset.h"
+
+namespace virga::network {
+
+struct LinuxNetworkOptions {
+  std::string realm;  ///< four lower-case hex digits
+  /// For dnsmasq's files; every user must be able to reach it, as dnsmasq reads them without privileges. Nothing in it
+  /// is worth keeping: it is made again from the documents.
+  std::string runtime_dir = "/run/virga-dns";
+  std::string dns_upstream;  ///< resolver for names outside the VPC; empty: these do not resolve
+  CommandRunner& commands;
+};
+
+class LinuxNetwork final : public HostNetwork {
+ public:
+  /// Errors: the realm is malformed, or the process lacks the privileges.
+  static Result<std::unique_ptr<HostNetwork>> create(LinuxNetworkOptions options);
+
+  Result<void> apply(const WantedVpc& vpc) override;
+  Result<void> remove(const WantedVpc& vpc) override;
+  Result<std::string> create_tap(const WantedVpc& vpc, const NetworkInterfaceId& interface) override;
+  Result<void> plug(const WantedVpc& vpc, const NetworkInterfaceId& interface) override;
+  Result<void> unplug(const WantedVpc& vpc, const NetworkInterfaceId& interface) override;
+  bool is_plugged(const WantedVpc& vpc, const NetworkInterfaceId& interface) override;
+  Result<std::vector<std::string>> remove_orphans(const std::vector<WantedVpc>& known) override;
+  Result<UniqueFd> listen(const WantedVpc& vpc, std::string_view address, std::uint16_t port) override;
+  Result<UniqueFd> connect(const WantedVpc& vpc, std::string_view address, std::uint16_t port,
+                           std::chrono::milliseconds timeout) override;
+  std::vector<std::string> problems() override;
+
+ private:
+  /// What is remembered of a VPC; `mutex` makes its calls take turns.
+  struct Memory {
+    std::mutex mutex;
+    std::optional<Ruleset> loaded;  ///< the rule set of the last successful load
+    std::string listing;            ///< what the kernel listed right after it
+    bool name_server_started = false;
+    std::string problem;  ///< what was last found broken; for problems()
+  };
+
+  explicit LinuxNetwork(LinuxNetworkOptions options);
+  Memory& memory_of(std::uint32_t vpc);
+  /// Brings everything in the namespace in line; inside its thread, with the VPC's turn.
+  Result<void> converge(const VpcLayout& layout, Memory& memory);
+  Result<void> load_rules(const Ruleset& wanted, Memory& memory);
+  /// Refuses to go on where bridged packets would not meet the groups.
+  Result<void> require_filtering();
+  Result<void> destroy(std::uint32_t vpc, const std::string& name_space, Memory& memory);
+
+  Names names_;
+  CommandRunner& commands_;
+  Dnsmasq dnsmasq_;
+  std::string dns_upstream_;
+  std::mutex mutex_;  ///< guards the members below
+  std::map<std::uint32_t, std::unique_ptr<Memory>> memories_;
+  bool filtering_proved_ = false;
+  std::string filtering_problem_;
+};
+
+}  // namespace virga::network

@@ -1,0 +1,40 @@
+#pragma once
+
+// The words of nft's JSON language that the rule sets are written with (libnftables-json(5)).
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace virga::network::nft {
+
+using Json = nlohmann::json;
+
+inline Json payload(const char* protocol, const char* field) {
+  return {{"payload", {{"protocol", protocol}, {"field", field}}}};
+}
+inline Json meta(const char* key) { return {{"meta", {{"key", key}}}}; }
+inline Json concat(std::vector<Json> parts) { return {{"concat", std::move(parts)}}; }
+inline Json prefix(const std::string& address, int length) {
+  return {{"prefix", {{"addr", address}, {"len", length}}}};
+}
+inline Json any_of(std::vector<Json> values) { return {{"set", std::move(values)}}; }
+inline Json range(int first, int last) { return {{"range", {first, last}}}; }
+inline Json masked(Json value, const char* mask) { return {{"&", {std::move(value), mask}}}; }
+
+inline Json match(const char* op, Json left, Json right) {
+  return {{"match", {{"op", op}, {"left", std::move(left)}, {"right", std::move(right)}}}};
+}
+inline Json is(Json left, Json right) { return match("==", std::move(left), std::move(right)); }
+inline Json is_not(Json left, Json right) { return match("!=", std::move(left), std::move(right)); }
+inline Json established() { return match("in", {{"ct", {{"key", "state"}}}}, Json::array({"established", "related"})); }
+inline Json look_up(Json key, const char* map) { return {{"vmap", {{"key", std::move(key)}, {"data", map}}}}; }
+
+inline Json jump(const std::string& chain) { return {{"jump", {{"target", chain}}}}; }
+inline Json accept() { return {{"accept", nullptr}}; }
+inline Json drop() { return {{"drop", nullptr}}; }
+inline Json counter() { return {{"counter", nullptr}}; }
+
+}  // namespace virga::network::nft
