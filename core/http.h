@@ -51,6 +51,9 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   HttpHeaders headers;
+  /// Hop limit (IP_TTL) of this connection's packets from this answer on, so that it does not travel further; 0: the
+  /// system's. It stays for the connection: a retransmission must not travel further either.
+  int ip_ttl = 0;
   /// Set together with status 101: after the answer the connection's descriptor is handed to this function, which owns
   /// it from then on (consoles, tunnels). Called on a thread of its own; the descriptor is blocking.
   std::function<void(int fd)> upgrade;

@@ -1,6 +1,8 @@
 #include "api/http/connection.h"
 
+#include <netinet/in.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -79,6 +81,7 @@ class Connection final : public Crowd::Member {
   awaitable<bool> handle();
   awaitable<HttpResponse> run_handler();
   HttpResponse call_handler();
+  void limit_hops(int ip_ttl);
   awaitable<bool> answer(HttpResponse response, bool keep_alive);
   awaitable<void> refuse(int status);
   awaitable<void> upgrade(HttpResponse response);
@@ -133,7 +136,11 @@ awaitable<int> Connection::wait_for_request() {
 }
 
 awaitable<int> Connection::read_header() {
-  edge_.crowd.set(*this, Crowd::State::receiving, in(edge_.limits.header_timeout));
+  const auto begin_receiving = [this] {
+    edge_.crowd.set(*this, Crowd::State::receiving, in(edge_.limits.header_timeout));
+  };
+  bool receiving = buffer_.size() > 0;
+  if (receiving) begin_receiving();
   HeaderScan scan(edge_.limits.max_header_bytes, max_header_lines);
   for (auto verdict = scan.scan(received()); verdict != HeaderScan::Verdict::complete;
        verdict = scan.scan(received())) {
@@ -142,6 +149,10 @@ awaitable<int> Connection::read_header() {
     const auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(read_size), token);
     if (error) co_return gone;
     buffer_.commit(bytes);
+    // Only bytes end idleness: the wait before may have ended for nothing, since the reactor reuses a closed
+    // connection's record for a new one together with an event not yet delivered.
+    if (!receiving) begin_receiving();
+    receiving = true;
   }
   parser_.emplace();
   parser_->eager(false);
@@ -225,6 +236,12 @@ HttpResponse Connection::call_handler() {
   return response;
 }
 
+void Connection::limit_hops(int ip_ttl) {
+  if (ip_ttl <= 0) return;
+  // Fails on unix sockets, which have no hops.
+  ::setsockopt(socket_.native_handle(), IPPROTO_IP, IP_TTL, &ip_ttl, sizeof(ip_ttl));
+}
+
 awaitable<bool> Connection::answer(HttpResponse response, bool keep_alive) {
   keep_alive = keep_alive && !edge_.draining;
   const bool bodiless = request_.method == "HEAD" || response.status == 204 || response.status == 304;
@@ -237,6 +254,7 @@ awaitable<bool> Connection::answer(HttpResponse response, bool keep_alive) {
   }
   message.keep_alive(keep_alive);
   if (response.status != 204) message.content_length(response.body.size());
+  limit_hops(response.ip_ttl);
   boost::system::error_code error;
   if (bodiless) {
     const beast_http::response<beast_http::empty_body> head(std::move(message.base()));

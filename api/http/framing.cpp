@@ -19,7 +19,7 @@ bool same(std::string_view a, std::string_view b) {
 /// The server decides on these, except in a 101 answer, whose handler speaks for the connection.
 bool is_servers_own(std::string_view name) {
   return same(name, "Content-Length") || same(name, "Transfer-Encoding") || same(name, "Date") ||
-         same(name, "Server") || same(name, "Connection");
+         same(name, "Connection");
 }
 
 bool is_token(std::string_view name) {
@@ -76,7 +76,8 @@ bool to_header(const HttpResponse& response, ResponseHeader& header) {
   for (const auto& [name, value] : response.headers.all()) {
     if (!is_token(name) || !is_field_value(value)) return false;
     if (is_servers_own(name) && !(upgrade && same(name, "Connection"))) continue;
-    header.insert(name, value);
+    // The metadata service calls itself by another name.
+    same(name, "Server") ? header.set(name, value) : header.insert(name, value);
   }
   return true;
 }
