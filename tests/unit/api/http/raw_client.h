@@ -23,11 +23,13 @@ constexpr int patience_ms = 10'000;
 class RawClient {
  public:
   /// To a port of 127.0.0.1; `source` is the address to come from.
-  explicit RawClient(std::uint16_t port, const char* source = "127.0.0.1") : RawClient() {
-    sockaddr_in from{};
-    from.sin_family = AF_INET;
-    ::inet_pton(AF_INET, source, &from.sin_addr);
-    ::bind(fd_.get(), reinterpret_cast<sockaddr*>(&from), sizeof(from));
+  explicit RawClient(std::uint16_t port, const char* source = nullptr) : RawClient() {
+    if (source != nullptr) {
+      sockaddr_in from{};
+      from.sin_family = AF_INET;
+      ::inet_pton(AF_INET, source, &from.sin_addr);
+      ::bind(fd_.get(), reinterpret_cast<sockaddr*>(&from), sizeof(from));
+    }
     connect(port);
   }
   /// Not connected yet, but it has its descriptor.
@@ -81,7 +83,7 @@ class RawClient {
     return take(unread_.size());
   }
   /// Whether the server closed the connection, waiting for it. Bytes that come before count as "not".
-  bool closed() { return unread_.empty() && !read_more(); }
+  bool closed() { return unread_.empty() && !read_more() && ended_; }
   /// Whether the connection is open with nothing to read, now.
   bool quiet() {
     pollfd poll{fd_.get(), POLLIN, 0};
@@ -94,7 +96,8 @@ class RawClient {
     if (::poll(&poll, 1, patience_ms) != 1) return false;
     char bytes[4096];
     const auto got = ::recv(fd_.get(), bytes, sizeof(bytes), 0);
-    if (got <= 0) return false;
+    ended_ = got <= 0;
+    if (ended_) return false;
     unread_.append(bytes, static_cast<std::size_t>(got));
     return true;
   }
@@ -107,6 +110,7 @@ class RawClient {
 
   UniqueFd fd_;
   bool connected_ = false;
+  bool ended_ = false;
   std::string unread_;
 };
 
