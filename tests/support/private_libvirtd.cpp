@@ -62,7 +62,7 @@ fs::path tiny_image() {
   const auto image = fs::path(VIRGA_BINARY_DIR) / "tiny.qcow2";
   if (fs::exists(image)) return image;
   const auto fresh = image.string() + fmt::format(".{}", ::getpid());
-  VIRGA_ASSERT(run({source_file("scripts/build-tiny-image").string(), "-o", fresh}) == 0);
+  VIRGA_ASSERT(run({source_file("scripts/images/tiny").string(), "-o", fresh}) == 0);
   fs::rename(fresh, image);
   return image;
 }
