@@ -1,0 +1,50 @@
+#include "core/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/temporary_directory.h"
+
+namespace virga {
+namespace {
+
+class ConfigTest : public testing::Test {
+ protected:
+  Result<Config> load(const std::string& text) {
+    const auto file = directory_.path() / "virga.toml";
+    std::ofstream(file) << text;
+    return Config::load({directory_.path(), directory_.path(), file});
+  }
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(ConfigTest, AMissingFileMeansTheDefaults) {
+  const auto config = Config::load({directory_.path(), directory_.path(), directory_.path() / "none.toml"});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->endpoint(), "http://127.0.0.1:8773");
+  EXPECT_EQ(config->zone_names(), (std::vector<std::string>{"us-east-1a", "us-east-1b", "us-east-1c"}));
+}
+
+TEST_F(ConfigTest, KeysAreTaken) {
+  const auto config = load("[api]\nlisten_port = 9000\n[region]\nname = \"eu-x-1\"\nzones = [\"a\"]\n[compute]\naccelerator = \"tcg\"\n");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->listen_port, 9000);
+  EXPECT_EQ(config->zone_names(), std::vector<std::string>{"eu-x-1a"});
+  EXPECT_EQ(config->accelerator, Accelerator::tcg);
+}
+
+TEST_F(ConfigTest, UnknownKeysAreRefusedByNameAndLine) {
+  const auto config = load("[api]\nlisten_port = 9000\nlisten_prot = 1\n");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find(":3: unknown key 'api.listen_prot'"), std::string::npos) << config.error().message;
+}
+
+TEST_F(ConfigTest, WrongTypesAndRangesAreRefused) {
+  for (const auto* wrong : {"[api]\nlisten_port = \"x\"\n", "[api]\nlisten_port = 70000\n", "[host]\nrealm = \"XYZ1\"\n",
+                            "[compute]\ndisk_cache = \"maybe\"\n", "[region]\nzones = []\n", "port = 1\n", "[api\n"})
+    EXPECT_FALSE(load(wrong)) << wrong;
+}
+
+}  // namespace
+}  // namespace virga

@@ -1,0 +1,158 @@
+#include "core/store/store.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <sys/stat.h>
+#include <thread>
+
+#include "core/store/migrations.h"
+#include "tests/support/temporary_directory.h"
+
+namespace virga::store {
+namespace {
+
+class StoreTest : public testing::Test {
+ protected:
+  void open() { store_ = *Store::open(file()); }
+  std::string file() const { return (directory_.path() / "virga.db").string(); }
+  void SetUp() override { open(); }
+
+  Result<void> set(const std::string& name, const std::string& value) {
+    return store_->write([&](Transaction& tx) -> Result<void> {
+      tx.execute("INSERT INTO setting (name, value) VALUES (?, ?)", name, value);
+      return {};
+    });
+  }
+  std::int64_t count() {
+    return *store_->read([](Transaction& tx) -> Result<std::int64_t> { return tx.number("SELECT count(*) FROM setting"); });
+  }
+
+  test::TemporaryDirectory directory_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, WhatWasWrittenIsThereAfterReopening) {
+  ASSERT_TRUE(set("a", "1"));
+
+  store_.reset();
+  open();
+
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(StoreTest, AnErrorRollsBackAllOfTheTransaction) {
+  const auto done = store_->write([](Transaction& tx) -> Result<void> {
+    tx.execute("INSERT INTO setting (name, value) VALUES ('a', '1')");
+    return fail(Code::incorrect_state, "no");
+  });
+
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::incorrect_state);
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(StoreTest, ADryRunKeepsNothingAndIsNoError) {
+  const auto done = store_->write_or_roll_back([](Transaction& tx) -> Result<Outcome> {
+    tx.execute("INSERT INTO setting (name, value) VALUES ('a', '1')");
+    return Outcome::roll_back;
+  });
+
+  EXPECT_TRUE(done);
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(StoreTest, AnExceptionIsAnInternalErrorAndRollsBack) {
+  const auto done = store_->write([](Transaction& tx) -> Result<void> {
+    tx.execute("INSERT INTO setting (name, value) VALUES ('a', '1')");
+    tx.execute("INSERT INTO setting (name, value) VALUES ('a', 'twice')");
+    return {};
+  });
+
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::internal);
+  EXPECT_EQ(done.error().message.find("setting"), std::string::npos) << "SQL must not reach the caller";
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(StoreTest, OneOfManyParallelWritersFailsAlone) {
+  std::atomic<int> failed = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 32; ++i)
+    threads.emplace_back([&, i] {
+      const auto done = store_->write([&](Transaction& tx) -> Result<void> {
+        tx.execute("INSERT INTO setting (name, value) VALUES (?, ?)", std::to_string(i), "v");
+        if (i % 4 == 0) return fail(Code::incorrect_state, "no");
+        return {};
+      });
+      if (!done) ++failed;
+    });
+  threads.clear();
+
+  EXPECT_EQ(failed, 8);
+  EXPECT_EQ(count(), 24);
+}
+
+TEST_F(StoreTest, ReadingCannotWrite) {
+  const auto done = store_->read([](Transaction& tx) -> Result<void> {
+    tx.execute("INSERT INTO setting (name, value) VALUES ('a', '1')");
+    return {};
+  });
+
+  EXPECT_FALSE(done);
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(StoreTest, OnlyACommitThatAskedForItWakesTheReconcilers) {
+  std::atomic<int> woken = 0;
+  store_->on_wake([&] { ++woken; });
+
+  ASSERT_TRUE(set("quiet", "1"));
+  EXPECT_EQ(woken, 0);
+  EXPECT_FALSE(store_->write([](Transaction& tx) -> Result<void> {
+    tx.wake_reconcilers();
+    return fail(Code::incorrect_state, "no");
+  }));
+  EXPECT_EQ(woken, 0);
+  ASSERT_TRUE(store_->write([](Transaction& tx) -> Result<void> {
+    tx.wake_reconcilers();
+    return {};
+  }));
+  EXPECT_EQ(woken, 1);
+}
+
+TEST_F(StoreTest, ADatabaseOfANewerVersionIsRefused) {
+  ASSERT_TRUE(store_->write([](Transaction& tx) -> Result<void> {
+    tx.execute("INSERT INTO migration (number, name) VALUES (9999, 'from the future')");
+    return {};
+  }));
+  store_.reset();
+
+  const auto reopened = Store::open(file());
+
+  ASSERT_FALSE(reopened);
+  EXPECT_NE(reopened.error().message.find("newer version"), std::string::npos);
+}
+
+TEST_F(StoreTest, Threat_E07_DatabaseFilesAreTheOwnersAlone) {
+  ASSERT_TRUE(set("a", "1"));
+
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+    struct stat info {};
+    ASSERT_EQ(stat(entry.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 077, 0u) << entry.path();
+  }
+}
+
+TEST_F(StoreTest, EveryTableIsStrict) {
+  const auto loose = *store_->read([](Transaction& tx) -> Result<std::vector<std::string>> {
+    return tx.all("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
+                  [](Row& row) { return row.text(0); });
+  });
+
+  EXPECT_EQ(loose, std::vector<std::string>{});
+}
+
+}  // namespace
+}  // namespace virga::store
