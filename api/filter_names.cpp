@@ -17,16 +17,118 @@ struct Meaning {
   std::string_view path;  ///< dotted member names
 };
 
-/// Names that do not lead to their member by themselves.
+/// Names that do not lead to their member by themselves. For DescribeInstances, whose items are reservations, a path
+/// that does not begin at the reservation begins at its instances.
 constexpr Meaning meanings[] = {
+    {"DescribeAvailabilityZones", "message", "Messages.Message"},
+    {"DescribeDhcpOptions", "key", "DhcpConfigurations.Key"},
+    {"DescribeDhcpOptions", "value", "DhcpConfigurations.Values.Value"},
+    {"DescribeImages", "block-device-mapping.delete-on-termination", "BlockDeviceMappings.Ebs.DeleteOnTermination"},
+    {"DescribeImages", "block-device-mapping.encrypted", "BlockDeviceMappings.Ebs.Encrypted"},
+    {"DescribeImages", "block-device-mapping.snapshot-id", "BlockDeviceMappings.Ebs.SnapshotId"},
+    {"DescribeImages", "block-device-mapping.volume-size", "BlockDeviceMappings.Ebs.VolumeSize"},
+    {"DescribeImages", "block-device-mapping.volume-type", "BlockDeviceMappings.Ebs.VolumeType"},
+    {"DescribeImages", "manifest-location", "ImageLocation"},
+    {"DescribeImages", "owner-alias", "ImageOwnerAlias"},
+    {"DescribeImages", "product-code", "ProductCodes.ProductCodeId"},
+    {"DescribeInstances", "affinity", "Placement.Affinity"},
     {"DescribeInstances", "availability-zone", "Placement.AvailabilityZone"},
     {"DescribeInstances", "availability-zone-id", "Placement.AvailabilityZoneId"},
-    {"DescribeInstances", "affinity", "Placement.Affinity"},
+    {"DescribeInstances", "block-device-mapping.attach-time", "BlockDeviceMappings.Ebs.AttachTime"},
+    {"DescribeInstances", "block-device-mapping.delete-on-termination", "BlockDeviceMappings.Ebs.DeleteOnTermination"},
+    {"DescribeInstances", "block-device-mapping.status", "BlockDeviceMappings.Ebs.Status"},
+    {"DescribeInstances", "block-device-mapping.volume-id", "BlockDeviceMappings.Ebs.VolumeId"},
+    {"DescribeInstances", "dns-name", "PublicDnsName"},
+    {"DescribeInstances", "host-id", "Placement.HostId"},
+    {"DescribeInstances", "instance.group-id", "SecurityGroups.GroupId"},
+    {"DescribeInstances", "instance.group-name", "SecurityGroups.GroupName"},
+    {"DescribeInstances", "ip-address", "PublicIpAddress"},
+    {"DescribeInstances", "launch-index", "AmiLaunchIndex"},
+    {"DescribeInstances", "network-interface.addresses.association.carrier-ip",
+     "NetworkInterfaces.PrivateIpAddresses.Association.CarrierIp"},
+    {"DescribeInstances", "network-interface.addresses.association.customer-owned-ip",
+     "NetworkInterfaces.PrivateIpAddresses.Association.CustomerOwnedIp"},
+    {"DescribeInstances", "network-interface.addresses.association.ip-owner-id",
+     "NetworkInterfaces.PrivateIpAddresses.Association.IpOwnerId"},
+    {"DescribeInstances", "network-interface.addresses.association.public-dns-name",
+     "NetworkInterfaces.PrivateIpAddresses.Association.PublicDnsName"},
+    {"DescribeInstances", "network-interface.addresses.association.public-ip",
+     "NetworkInterfaces.PrivateIpAddresses.Association.PublicIp"},
+    {"DescribeInstances", "network-interface.addresses.primary", "NetworkInterfaces.PrivateIpAddresses.Primary"},
+    {"DescribeInstances", "network-interface.addresses.private-dns-name",
+     "NetworkInterfaces.PrivateIpAddresses.PrivateDnsName"},
+    {"DescribeInstances", "network-interface.addresses.private-ip-address",
+     "NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress"},
+    // An instance's interfaces are attached to it, belong to its owner and are in its zone.
+    {"DescribeInstances", "network-interface.attachment.instance-id", "InstanceId"},
+    {"DescribeInstances", "network-interface.attachment.instance-owner-id", "OwnerId"},
+    {"DescribeInstances", "network-interface.availability-zone", "Placement.AvailabilityZone"},
+    {"DescribeInstances", "network-interface.group-id", "NetworkInterfaces.Groups.GroupId"},
+    {"DescribeInstances", "network-interface.group-name", "NetworkInterfaces.Groups.GroupName"},
+    {"DescribeInstances", "network-interface.ipv6-address", "NetworkInterfaces.Ipv6Addresses.Ipv6Address"},
+    {"DescribeInstances", "network-interface.public-dns-name", "NetworkInterfaces.Association.PublicDnsName"},
+    {"DescribeInstances", "product-code", "ProductCodes.ProductCodeId"},
+    {"DescribeInstances", "reason", "StateTransitionReason"},
+    {"DescribeInstances", "tenancy", "Placement.Tenancy"},
+    {"DescribeInstanceStatus", "instance-status.reachability", "InstanceStatus.Details.Status"},
+    {"DescribeInstanceStatus", "system-status.reachability", "SystemStatus.Details.Status"},
+    {"DescribeKeyPairs", "fingerprint", "KeyFingerprint"},
+    {"DescribeNetworkAcls", "association.association-id", "Associations.NetworkAclAssociationId"},
+    {"DescribeNetworkAcls", "entry.cidr", "Entries.CidrBlock"},
+    {"DescribeNetworkAcls", "entry.icmp.code", "Entries.IcmpTypeCode.Code"},
+    {"DescribeNetworkAcls", "entry.icmp.type", "Entries.IcmpTypeCode.Type"},
+    {"DescribeNetworkAcls", "entry.ipv6-cidr", "Entries.Ipv6CidrBlock"},
+    {"DescribeNetworkInterfaces", "addresses.association.owner-id", "PrivateIpAddresses.Association.IpOwnerId"},
+    {"DescribeNetworkInterfaces", "addresses.association.public-ip", "PrivateIpAddresses.Association.PublicIp"},
+    {"DescribeNetworkInterfaces", "addresses.primary", "PrivateIpAddresses.Primary"},
+    {"DescribeNetworkInterfaces", "addresses.private-ip-address", "PrivateIpAddresses.PrivateIpAddress"},
+    {"DescribeNetworkInterfaces", "group-id", "Groups.GroupId"},
+    {"DescribeSecurityGroups", "egress.ip-permission.cidr", "IpPermissionsEgress.IpRanges.CidrIp"},
+    {"DescribeSecurityGroups", "egress.ip-permission.from-port", "IpPermissionsEgress.FromPort"},
+    {"DescribeSecurityGroups", "egress.ip-permission.group-id", "IpPermissionsEgress.UserIdGroupPairs.GroupId"},
+    {"DescribeSecurityGroups", "egress.ip-permission.group-name", "IpPermissionsEgress.UserIdGroupPairs.GroupName"},
+    {"DescribeSecurityGroups", "egress.ip-permission.ipv6-cidr", "IpPermissionsEgress.Ipv6Ranges.CidrIpv6"},
+    {"DescribeSecurityGroups", "egress.ip-permission.prefix-list-id", "IpPermissionsEgress.PrefixListIds.PrefixListId"},
+    {"DescribeSecurityGroups", "egress.ip-permission.protocol", "IpPermissionsEgress.IpProtocol"},
+    {"DescribeSecurityGroups", "egress.ip-permission.to-port", "IpPermissionsEgress.ToPort"},
+    {"DescribeSecurityGroups", "egress.ip-permission.user-id", "IpPermissionsEgress.UserIdGroupPairs.UserId"},
+    {"DescribeSecurityGroups", "ip-permission.cidr", "IpPermissions.IpRanges.CidrIp"},
+    {"DescribeSecurityGroups", "ip-permission.group-id", "IpPermissions.UserIdGroupPairs.GroupId"},
+    {"DescribeSecurityGroups", "ip-permission.group-name", "IpPermissions.UserIdGroupPairs.GroupName"},
+    {"DescribeSecurityGroups", "ip-permission.ipv6-cidr", "IpPermissions.Ipv6Ranges.CidrIpv6"},
+    {"DescribeSecurityGroups", "ip-permission.prefix-list-id", "IpPermissions.PrefixListIds.PrefixListId"},
+    {"DescribeSecurityGroups", "ip-permission.protocol", "IpPermissions.IpProtocol"},
+    {"DescribeSecurityGroups", "ip-permission.user-id", "IpPermissions.UserIdGroupPairs.UserId"},
+    {"DescribeSubnets", "ipv6-cidr-block-association.state", "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State"},
+    {"DescribeVolumes", "status", "State"},
+    {"DescribeVpcs", "cidr", "CidrBlock"},
+    {"DescribeVpcs", "cidr-block-association.state", "CidrBlockAssociationSet.CidrBlockState.State"},
+    {"DescribeVpcs", "ipv6-cidr-block-association.state", "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State"},
 };
 
-/// Spellings that clients send and no document lists.
+/// Spellings that clients send (Terraform's provider among them) and the model does not list.
 constexpr Meaning undocumented[] = {
+    {"DescribeSubnets", "availabilityZone", "AvailabilityZone"},
+    {"DescribeSubnets", "cidr", "CidrBlock"},
+    {"DescribeSubnets", "cidrBlock", "CidrBlock"},
+    {"DescribeSubnets", "defaultForAz", "DefaultForAz"},
+    {"DescribeVpcs", "cidr-block", "CidrBlock"},
     {"DescribeVpcs", "isDefault", "IsDefault"},
+};
+
+constexpr std::string_view absent_of_instances[] = {
+    "metadata-options.http-protocol-ipv4",
+    "network-interface.addresses.association.allocation-id",
+    "network-interface.addresses.association.association-id",
+    "network-interface.association.allocation-id",
+    "network-interface.association.association-id",
+    "network-interface.deny-all-igw-traffic",
+    "network-interface.ipv6-native",
+    "network-interface.outpost-arn",
+    "network-interface.requester-id",
+    "network-interface.requester-managed",
+    "network-interface.tag-key",
+    "network-interface.tag-value",
 };
 
 /// Letters and digits of a name, in lower case: "VCpuInfo" and "vcpu-info" are the same.
@@ -125,6 +227,9 @@ std::optional<MemberPath> tags_path(const Shape& item) {
   return std::nullopt;
 }
 
-std::span<const std::string_view> absent_filters(std::string_view) { return {}; }
+std::span<const std::string_view> absent_filters(std::string_view action) {
+  if (action == "DescribeInstances") return absent_of_instances;
+  return {};
+}
 
 }  // namespace virga::api

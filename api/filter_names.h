@@ -20,7 +20,7 @@ std::optional<MemberPath> filter_path(const ec2::Operation& operation, std::stri
 /// The tags of an item, each a structure with Key and Value; an empty path: the item is a tag itself (DescribeTags).
 std::optional<MemberPath> tags_path(const ec2::Shape& item);
 
-/// Documented filters on attributes that no object of Virga has.
+/// Documented filters on attributes that the items of the action's answer do not have.
 std::span<const std::string_view> absent_filters(std::string_view action);
 
 }  // namespace virga::api
