@@ -1,24 +1,17 @@
 #pragma once
 
-// What the network families' handlers share: ids out of requests, tags given on creation, tags and ARNs in answers.
+// What the network families' handlers share: tags given on creation, tags and ARNs in answers.
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/actions/ids.h"
 #include "api/call.h"
 #include "ec2/shape/Tag.h"
 #include "ec2/shape/TagSpecification.h"
 
 namespace virga::api {
-
-/// Errors: Invalid...ID.Malformed.
-template <class IdType>
-Result<std::vector<IdType>> parse_ids(const std::vector<std::string>& texts) {
-  std::vector<IdType> ids;
-  for (const auto& text : texts) ids.push_back(TRY(IdType::parse(text)));
-  return ids;
-}
 
 /// The tags a request gives to what it makes. Errors: InvalidParameterValue (another resource type, a key twice).
 Result<tags::Tags> tags_on_create(const std::vector<ec2::TagSpecification>& specifications,
