@@ -12,7 +12,7 @@ install_packages() {
 # A compiler of this program takes up to 1.5 GiB.
 compile_jobs() {
   local by_memory
-  by_memory=$(awk '/MemAvailable/ { n = int($2 / 1572864); print n > 0 ? n : 1 }' /proc/meminfo)
+  by_memory=$(awk '/MemAvailable/ { n = int($2 / 1572864); print (n > 0 ? n : 1) }' /proc/meminfo)
   echo "${jobs:-$((by_memory < $(nproc) ? by_memory : $(nproc)))}"
 }
 
@@ -40,6 +40,9 @@ prepare_machine() {
     quietly useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin virga
     changed=1
   fi
+  # The control role gives up root before it opens its database.
+  setpriv --reuid=virga --regid=virga --clear-groups test -x "$(dirname "$state")" ||
+    die "the user virga cannot reach $(dirname "$state")" "choose a VIRGA_HOME whose folders everybody may pass (chmod o+x)"
   # libvirt looks up the host's own name at each start of a guest, and waits seconds for a name that is not there.
   if [ "$simulate" = 0 ] && ! getent hosts "$(hostname)" >/dev/null; then
     step "Host name: adding '127.0.1.1 $(hostname)' to /etc/hosts, as it did not resolve"
@@ -81,6 +84,8 @@ start_libvirtd() {
   elif has_systemd && ! systemctl -q is-active libvirtd.socket libvirtd.service; then
     quietly systemctl enable --now libvirtd
     changed=1
+  elif ! has_systemd && ! system_libvirtd_answers; then
+    die "the libvirtd named in $config does not answer" "start it, or set compute.libvirt_uri to $("$private_libvirtd" "$libvirt_dir" uri) and run this again"
   fi
 }
 
