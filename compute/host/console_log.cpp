@@ -77,6 +77,13 @@ Result<ConsoleLogs> ConsoleLogs::create(fs::path directory) {
   return ConsoleLogs(std::move(directory));
 }
 
+Result<void> ConsoleLogs::give_to(const FileOwner& owner) const {
+  if (::chown(directory_.c_str(), owner.uid, owner.gid) != 0) {
+    return fail(internal_error(fmt::format("{}: {}", directory_.string(), std::strerror(errno))));
+  }
+  return {};
+}
+
 DomainFiles ConsoleLogs::files(const InstanceId& id) const {
   const auto base = (directory_ / stem(id)).string();
   return {.console_log = base + ".log", .console_socket = base + ".tty", .vnc_socket = base + ".vnc"};

@@ -21,6 +21,9 @@ class ConsoleLogs {
   /// Makes the directory, readable by root alone. Errors: the path is too long for the sockets in it.
   static Result<ConsoleLogs> create(std::filesystem::path directory);
 
+  /// Lets QEMU, running as this user, make its sockets here; root reads everything anyway.
+  Result<void> give_to(const FileOwner& owner) const;
+
   DomainFiles files(const InstanceId& id) const;
   /// The last `kept_bytes` of what the guest has written; empty before its first start.
   Result<std::string> tail(const InstanceId& id) const;

@@ -11,7 +11,6 @@
 namespace virga::compute {
 namespace {
 
-constexpr const char* metadata_namespace = "urn:virga:instance:1";
 constexpr int max_slot = 26 * 27 - 1;  // vda ... vdzz
 // Ports of the console channel, the random numbers and the balloon; disks and NICs come on top.
 constexpr int base_ports = 3;
@@ -38,7 +37,7 @@ void append_identity(pugi::xml_node domain, const DomainSpec& spec, const Domain
   text_child(domain, "name", spec.id.str());
   text_child(domain, "uuid", domain_uuid(settings.realm, spec.id));
   auto mark = child(child(domain, "metadata"), "v:instance");
-  set(mark, "xmlns:v", metadata_namespace);
+  set(mark, "xmlns:v", domain_mark_namespace);
   set(mark, "realm", settings.realm);
   set(mark, "id", spec.id.str());
   set(mark, "owner", spec.account.str());
@@ -260,49 +259,6 @@ std::string disk_serial(const VolumeId& volume) {
   auto serial = volume.str();
   std::erase(serial, '-');
   return serial;
-}
-
-namespace {
-
-// The volume whose id, without its dash, is this serial number.
-std::optional<VolumeId> volume_of_serial(std::string_view serial) {
-  if (!serial.starts_with("vol")) return std::nullopt;
-  auto id = VolumeId::parse("vol-" + std::string(serial.substr(3)));
-  if (!id) return std::nullopt;
-  return *id;
-}
-
-}  // namespace
-
-std::optional<DomainFacts> read_domain(const std::string& xml) {
-  pugi::xml_document document;
-  if (!document.load_buffer(xml.data(), xml.size())) return std::nullopt;
-  const auto domain = document.child("domain");
-  for (const auto mark : domain.child("metadata").children()) {
-    // libvirt keeps the prefix, but only the namespace is a promise.
-    const std::string_view name = mark.name();
-    const auto colon = name.find(':');
-    if (colon == std::string_view::npos || name.substr(colon + 1) != "instance") continue;
-    const auto declaration = "xmlns:" + std::string(name.substr(0, colon));
-    if (std::string_view(mark.attribute(declaration.c_str()).value()) != metadata_namespace) continue;
-    auto id = InstanceId::parse(mark.attribute("id").value());
-    if (!id) return std::nullopt;
-    DomainFacts facts{mark.attribute("realm").value(), *id, mark.attribute("start").as_ullong(), {}};
-    for (const auto disk : domain.child("devices").children("disk")) {
-      if (auto volume = volume_of_serial(disk.child_value("serial"))) facts.disks.push_back(*volume);
-    }
-    return facts;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> find_disk(const std::string& xml, const VolumeId& volume) {
-  pugi::xml_document document;
-  if (!document.load_buffer(xml.data(), xml.size())) return std::nullopt;
-  for (const auto disk : document.child("domain").child("devices").children("disk")) {
-    if (disk_serial(volume) == disk.child_value("serial")) return print(disk);
-  }
-  return std::nullopt;
 }
 
 }  // namespace virga::compute

@@ -44,6 +44,9 @@ std::string disk_target(int slot);
 /// What the guest sees as the disk's serial number: the volume's id without its dash (20 characters, virtio's limit).
 std::string disk_serial(const VolumeId& volume);
 
+/// Of the element in a domain's metadata by which Virga knows its own.
+inline constexpr const char* domain_mark_namespace = "urn:virga:instance:1";
+
 /// What an existing domain's XML says of it.
 struct DomainFacts {
   std::string realm;
@@ -55,5 +58,12 @@ struct DomainFacts {
 std::optional<DomainFacts> read_domain(const std::string& xml);
 /// The XML of one attached disk, as libvirt wants it for detaching. Nothing if that volume is not attached.
 std::optional<std::string> find_disk(const std::string& xml, const VolumeId& volume);
+
+struct FileOwner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+/// Whom QEMU runs as, from libvirt's capabilities XML. Nothing if it does not say.
+std::optional<FileOwner> read_guest_owner(const std::string& capabilities);
 
 }  // namespace virga::compute

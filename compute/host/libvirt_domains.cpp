@@ -66,6 +66,12 @@ bool was_gone() { return last_libvirt_code() == VIR_ERR_NO_DOMAIN; }
 
 }  // namespace
 
+Result<std::optional<FileOwner>> guest_owner(virConnectPtr connection) {
+  const LibvirtString xml(virConnectGetCapabilities(connection));
+  if (xml.text == nullptr) return fail(last_libvirt_error("capabilities"));
+  return read_guest_owner(xml.text);
+}
+
 Result<DomainHandle> find_domain(virConnectPtr connection, const std::string& realm, const InstanceId& id) {
   DomainHandle domain(virDomainLookupByUUIDString(connection, domain_uuid(realm, id).c_str()));
   if (!domain && !was_gone()) return fail(last_libvirt_error("look up"));

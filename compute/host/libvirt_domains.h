@@ -4,6 +4,7 @@
 // LibvirtCalls and may outlive the call that started them, so they take what they need by value or const reference to
 // what the caller's closure owns.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "compute/host/libvirt_handles.h"
 
 namespace virga::compute {
+
+/// Whom QEMU runs as, who must be able to make sockets in the consoles' directory.
+Result<std::optional<FileOwner>> guest_owner(virConnectPtr connection);
 
 /// The instance's domain; nullptr if it is not defined.
 Result<DomainHandle> find_domain(virConnectPtr connection, const std::string& realm, const InstanceId& id);

@@ -191,10 +191,13 @@ Result<std::vector<Domain>> LibvirtHypervisor::list() {
 Result<void> LibvirtHypervisor::start_paused(const DomainSpec& spec) {
   auto xml = TRY(domain_xml(spec, settings_, consoles_.files(spec.id)));
   auto started =
-      call<bool>("start", start, [spec, xml, realm = settings_.realm](virConnectPtr connection) -> Result<bool> {
-        TRY_VOID(define_and_start_paused(connection, realm, spec, xml));
-        return true;
-      });
+      call<bool>("start", start,
+                 [spec, xml, realm = settings_.realm, consoles = consoles_](virConnectPtr connection) -> Result<bool> {
+                   // Another libvirtd may answer than the last time, so this is asked at each start.
+                   if (const auto owner = TRY(guest_owner(connection))) TRY_VOID(consoles.give_to(*owner));
+                   TRY_VOID(define_and_start_paused(connection, realm, spec, xml));
+                   return true;
+                 });
   if (!started) return fail(within(spec.id.str(), std::move(started.error())));
   return {};
 }

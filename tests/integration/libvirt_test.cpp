@@ -242,6 +242,20 @@ TEST_F(LibvirtTest, AdoptsItsGuestsAfterLibvirtdWasKilled) {
   EXPECT_EQ(find(spec.id)->exit_reason, ExitReason::process_killed);
 }
 
+TEST_F(LibvirtTest, SeesAGuestThatDiedWhileLibvirtdWasDown) {
+  const auto spec = tiny_guest("i-0000000000000000c");
+  ASSERT_TRUE(hypervisor_->start_paused(spec));
+  const int guest = libvirtd_->guest_pid(spec.id.str());
+  ASSERT_EQ(::kill(libvirtd_->pid(), SIGKILL), 0);
+  ASSERT_TRUE(eventually(10s, [&] { return !hypervisor_->list(); }));
+  ASSERT_EQ(::kill(guest, SIGKILL), 0);
+
+  ASSERT_TRUE(libvirtd_->start());
+
+  ASSERT_TRUE(eventually(20s, [&] { return is(spec.id, DomainState::off); }));
+  EXPECT_EQ(find(spec.id)->exit_reason, ExitReason::process_killed);
+}
+
 TEST_F(LibvirtTest, AHungLibvirtdCostsACallItsDeadlineOnly) {
   const auto spec = tiny_guest("i-00000000000000007");
   ASSERT_TRUE(hypervisor_->start_paused(spec));

@@ -243,6 +243,22 @@ TEST(DomainXml, RefusesMoreDevicesThanPorts) {
   EXPECT_EQ(refused.error().code, Code::invalid_parameter_value);
 }
 
+TEST(GuestOwner, IsReadFromTheCapabilities) {
+  const auto owner_in = [](const std::string& models) {
+    return read_guest_owner("<capabilities><host>" + models + "</host></capabilities>");
+  };
+  const auto owner = owner_in(
+      "<secmodel><model>apparmor</model></secmodel>"
+      "<secmodel><model>dac</model><baselabel type='kvm'>+64055:+109</baselabel></secmodel>");
+
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->uid, 64055U);
+  EXPECT_EQ(owner->gid, 109U);
+  EXPECT_FALSE(owner_in("<secmodel><model>none</model></secmodel>"));
+  EXPECT_FALSE(owner_in("<secmodel><model>dac</model><baselabel>qemu:kvm</baselabel></secmodel>"));
+  EXPECT_FALSE(read_guest_owner("nonsense"));
+}
+
 TEST(DomainUuid, IsSteadyBeginsWithEc2AndDiffersByRealm) {
   const auto id = guest().id;
 
