@@ -129,7 +129,7 @@ class Tidy(unittest.TestCase):
             lines = read(path).splitlines()
             for start, line in enumerate(lines):
                 head = re.match(r"( *)(?!namespace|class|struct|enum|union|extern|using)\S.*\{$", line)
-                if not head or len(head.group(1)) > 2 or line.endswith("= {"):
+                if not head or len(head.group(1)) > 2 or ")" not in line or line.endswith(("= {", "= {{")):
                     continue
                 end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith(head.group(1) + "}")), start)
                 if end - start + 1 > MAX_FUNCTION_LINES:
