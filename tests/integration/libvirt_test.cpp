@@ -310,6 +310,14 @@ TEST_F(LibvirtTest, Threat_F01_RunsQemuWithTheFixedDevicesOnly) {
   EXPECT_EQ(line.find("-netdev"), std::string::npos) << "no network but the interfaces asked for";
 }
 
+TEST_F(LibvirtTest, Threat_F04_SocketsAreForRootAlone) {
+  for (const char* name : {"libvirt-sock", "libvirt-sock-ro", "libvirt-admin-sock"}) {
+    struct stat status {};
+    ASSERT_EQ(::stat((directory_.path() / "lv/run" / name).c_str(), &status), 0) << name;
+    EXPECT_EQ(status.st_mode & 077U, 0U) << name;
+  }
+}
+
 TEST_F(LibvirtTest, Threat_F05_AFloodOfTheSerialPortStaysBounded) {
   const auto spec = tiny_guest("i-0000000000000000a");
   boot(spec);

@@ -36,6 +36,19 @@ bool in_path(const std::string& program) {
 
 fs::path source_file(const char* name) { return fs::path(VIRGA_SOURCE_DIR) / name; }
 
+// A new libvirtd asks every QEMU for its capabilities, which takes 5 to 20 s. What the first one of all tests learned
+// is given to the others; libvirt checks whether it still holds.
+fs::path capabilities_cache() { return fs::path(VIRGA_BINARY_DIR) / "libvirt-capabilities"; }
+
+void keep_capabilities(const fs::path& cache) {
+  std::error_code error;
+  if (fs::exists(capabilities_cache(), error)) return;
+  const auto fresh = capabilities_cache().string() + fmt::format(".{}", ::getpid());
+  fs::copy(cache, fresh, fs::copy_options::recursive, error);
+  fs::rename(fresh, capabilities_cache(), error);
+  if (error) fs::remove_all(fresh, error);  // another test was faster
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& argv) {
@@ -67,9 +80,15 @@ fs::path tiny_image() {
   return image;
 }
 
-PrivateLibvirtd::PrivateLibvirtd(fs::path directory) : directory_(std::move(directory)) { VIRGA_ASSERT(start()); }
+PrivateLibvirtd::PrivateLibvirtd(fs::path directory) : directory_(std::move(directory)) {
+  std::error_code none_yet;
+  fs::create_directories(directory_);
+  fs::copy(capabilities_cache(), directory_ / "cache", fs::copy_options::recursive, none_yet);
+  VIRGA_ASSERT(start());
+}
 
 PrivateLibvirtd::~PrivateLibvirtd() {
+  keep_capabilities(directory_ / "cache");
   run({source_file("scripts/private-libvirtd").string(), directory_.string(), "stop"});
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory_ / "run/qemu", ignored)) {
