@@ -52,10 +52,20 @@ struct Pipe {
   UniqueFd write;
 };
 
+/// A process that was started without standard descriptors gets their numbers here; the child's own would collide.
+UniqueFd above_standard(UniqueFd fd) {
+  return fd && fd.get() <= 2 ? UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)) : std::move(fd);
+}
+
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(internal_error(fmt::format("pipe: {}", std::strerror(errno))));
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  // Both are owned before either is moved: a number that is freed must not be taken again for the other.
+  UniqueFd read(ends[0]);
+  UniqueFd write(ends[1]);
+  Pipe pipe{above_standard(std::move(read)), above_standard(std::move(write))};
+  if (!pipe.read || !pipe.write) return fail(internal_error("pipe: no descriptor is free"));
+  return pipe;
 }
 
 /// By number: glibc 2.36 declares pidfd_open without C linkage.

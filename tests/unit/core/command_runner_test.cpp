@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "core/unique_fd.h"
@@ -73,6 +74,20 @@ TEST(SystemCommandRunner, ClosesAllOtherDescriptors) {
 
   ::close(inherited);
   EXPECT_EQ(result.standard_output, "0\n1\n2\n");
+}
+
+TEST(SystemCommandRunner, WorksInAProcessWithoutStandardDescriptors) {
+  std::array<UniqueFd, 3> kept;
+  for (int fd = 0; fd < 3; ++fd) kept[static_cast<std::size_t>(fd)] = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
+  for (int fd = 0; fd < 3; ++fd) ::close(fd);
+
+  SystemCommandRunner runner;
+  const auto result = runner.run({.argv = {"sh", "-c", "cat; echo err >&2"}, .standard_input = "in"});
+
+  for (int fd = 0; fd < 3; ++fd) ::dup2(kept[static_cast<std::size_t>(fd)].get(), fd);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->standard_output, "in");
+  EXPECT_EQ(result->standard_error, "err\n");
 }
 
 TEST(SystemCommandRunner, StartsItsOwnSessionWithAStrictUmask) {
