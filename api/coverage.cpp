@@ -41,12 +41,14 @@ std::string section(const Action& row) {
   std::string text = fmt::format("## {}\n\n", row.name);
   text += fmt::format("* Access: {}\n* Request members: {}\n", row.access == Access::read ? "read" : "write",
                       listed(honoured(row)));
-  if (!row.options.refused.empty()) text += fmt::format("* Refused (UnsupportedOperation): {}\n", listed(row.options.refused));
+  if (!row.options.refused.empty())
+    text += fmt::format("* Refused (UnsupportedOperation): {}\n", listed(row.options.refused));
   for (const auto& only : row.options.only) text += fmt::format("* `{}`: only {}\n", only.path, listed(only.values));
   if (!operation.filters.empty()) {
     text += fmt::format("* Filters: {}\n", listed(working_filters(operation)));
     const auto absent = absent_filters(operation.name);
-    if (!absent.empty()) text += fmt::format("* Filters that match nothing, for want of the attribute: {}\n", listed(absent));
+    if (!absent.empty())
+      text += fmt::format("* Filters that match nothing, for want of the attribute: {}\n", listed(absent));
   }
   if (operation.paged) text += "* Pages: MaxResults, NextToken\n";
   if (operation.dry_run) text += "* DryRun\n";
@@ -58,7 +60,8 @@ std::string section(const Action& row) {
 
 std::string coverage_page(std::span<const Action> rows) {
   std::string text = fmt::format(
-      "# API coverage\n\n{} of EC2's actions are served. Any other answers `InvalidAction`; a request member that is not\n"
+      "# API coverage\n\n{} of EC2's actions are served. Any other answers `InvalidAction`; a request member that is "
+      "not\n"
       "listed for an action answers `UnknownParameter`, a refused one `UnsupportedOperation`. Nothing is accepted and\n"
       "ignored. This page is generated from the action table by `virga api-coverage`.\n\n",
       rows.size());

@@ -13,15 +13,22 @@ namespace virga::api {
 namespace {
 
 Caller caller_of(const Identification& who, const HttpPeer& peer) {
-  return {.account = who.key.account, .user_name = who.key.user_name, .user_id = who.key.user_id, .arn = who.key.arn,
-          .access_key_id = who.key.id, .role = who.key.role, .source_ip = peer.address};
+  return {.account = who.key.account,
+          .user_name = who.key.user_name,
+          .user_id = who.key.user_id,
+          .arn = who.key.arn,
+          .access_key_id = who.key.id,
+          .role = who.key.role,
+          .source_ip = peer.address};
 }
 
 bool may_call(Role role, Access access) {
   switch (role) {
     case Role::administrator:
-    case Role::operator_: return true;
-    case Role::read_only: return access == Access::read;
+    case Role::operator_:
+      return true;
+    case Role::read_only:
+      return access == Access::read;
   }
   return false;
 }

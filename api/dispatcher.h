@@ -1,7 +1,7 @@
 #pragma once
 
-// What every request goes through, in this order: authentication, the service the credentials are for, the action's row,
-// permission, decoding, members the row does not honour, the transaction with the handler in it, the answer.
+// What every request goes through, in this order: authentication, the service the credentials are for, the action's
+// row, permission, decoding, members the row does not honour, the transaction with the handler in it, the answer.
 //
 // One Dispatcher serves all connections; handle() may be called from many threads.
 

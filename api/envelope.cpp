@@ -26,14 +26,18 @@ HttpResponse answer(const Envelope& envelope, std::string_view action, const ec2
 HttpResponse answer_error(const Envelope& envelope, const Error& error) {
   const auto [code, status] = wire_error(error.code);
   const auto query_error = [&](std::string_view xml_namespace) {
-    return query_error_xml(xml_namespace, status < 500 ? "Sender" : "Receiver", code, error.message, envelope.request_id);
+    return query_error_xml(xml_namespace, status < 500 ? "Sender" : "Receiver", code, error.message,
+                           envelope.request_id);
   };
   switch (envelope.style) {
     case Style::ec2:
       return wrap(envelope, status, codec::encode_xml_error(code, error.message, envelope.request_id));
-    case Style::sts: return wrap(envelope, status, query_error(sts_namespace));
-    case Style::iam: return wrap(envelope, status, query_error(iam_namespace));
-    case Style::json: break;
+    case Style::sts:
+      return wrap(envelope, status, query_error(sts_namespace));
+    case Style::iam:
+      return wrap(envelope, status, query_error(iam_namespace));
+    case Style::json:
+      break;
   }
   return wrap(envelope, status, codec::encode_json_error(code, error.message, envelope.request_id));
 }

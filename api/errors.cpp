@@ -7,7 +7,8 @@ namespace virga::api {
 WireError wire_error(Code code) {
   switch (code) {
 #define X(name, wire, status) \
-  case Code::name: return {wire, status};
+  case Code::name:            \
+    return {wire, status};
 #include "core/error_codes.def"
 #undef X
   }

@@ -196,7 +196,8 @@ bool filter_is_known(const ec2::Operation& operation, std::string_view filter) {
   };
   if (filter == "tag") return false;  // the documents' way of writing tag:<key>
   if (has(filter) || meaning(undocumented, operation.name, filter)) return true;
-  return has("tag") && ((filter.starts_with("tag:") && filter.size() > 4) || filter == "tag-key" || filter == "tag-value");
+  return has("tag") &&
+         ((filter.starts_with("tag:") && filter.size() > 4) || filter == "tag-key" || filter == "tag-value");
 }
 
 std::optional<MemberPath> filter_path(const ec2::Operation& operation, std::string_view filter, const Shape& item) {

@@ -26,7 +26,8 @@ Result<std::string> token_of(const ec2::Operation& operation, const void* reques
   if (operation.idempotency_token.empty()) return std::string();
   const auto* token = scalar<std::string>(*operation.input, request, operation.idempotency_token);
   if (token == nullptr || token->empty()) return std::string();
-  const auto max = find_member(*operation.input, operation.idempotency_token)->shape->max.value_or(default_max_token_length);
+  const auto max =
+      find_member(*operation.input, operation.idempotency_token)->shape->max.value_or(default_max_token_length);
   const bool printable = std::ranges::all_of(*token, [](char c) { return c > ' ' && c < 0x7F; });
   if (!printable || static_cast<std::int64_t>(token->size()) > max)
     return fail(codec::invalid_value(*token, operation.idempotency_token,
@@ -42,8 +43,10 @@ std::string digest_of(const ec2::Operation& operation, const void* request) {
 std::optional<Remembered> recall(Scope& scope, std::string_view action, const std::string& token) {
   return scope.tx.one(
       "SELECT parameters, response FROM client_token WHERE account = ? AND action = ? AND token = ? AND created_ms > ?",
-      [](store::Row& row) { return Remembered{row.text(0), row.text(1)}; }, scope.account, action, token,
-      scope.now + -client_token_lifetime);
+      [](store::Row& row) {
+        return Remembered{row.text(0), row.text(1)};
+      },
+      scope.account, action, token, scope.now + -client_token_lifetime);
 }
 
 void remember(Scope& scope, std::string_view action, const std::string& token, const Remembered& made) {

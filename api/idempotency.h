@@ -1,7 +1,7 @@
 #pragma once
 
-// ClientToken: the same token with the same parameters gets the first answer again, with others it is refused. Looked up
-// and stored in the transaction of the work itself, so of parallel calls with one token exactly one does the work.
+// ClientToken: the same token with the same parameters gets the first answer again, with others it is refused. Looked
+// up and stored in the transaction of the work itself, so of parallel calls with one token exactly one does the work.
 
 #include <chrono>
 #include <string>

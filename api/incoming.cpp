@@ -25,7 +25,8 @@ Result<void> check_content_type(const HttpRequest& request, std::string_view wan
   const auto* given = request.headers.find("content-type");
   if (given != nullptr) {
     std::string lower(given->substr(0, given->find(';')));
-    std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(lower, lower.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     while (lower.ends_with(' ')) lower.pop_back();
     if (lower == wanted) return {};
   } else if (request.body.empty()) {
@@ -39,7 +40,8 @@ Result<void> check_content_type(const HttpRequest& request, std::string_view wan
 std::optional<Dialect> dialect_of(const HttpRequest& request) {
   const auto path = request.path();
   if (path == "/" && (request.method == "POST" || request.method == "GET")) return Dialect::query;
-  if (path.starts_with(json_prefix) && path.size() > json_prefix.size() && request.method == "POST") return Dialect::json;
+  if (path.starts_with(json_prefix) && path.size() > json_prefix.size() && request.method == "POST")
+    return Dialect::json;
   return std::nullopt;
 }
 
@@ -74,11 +76,12 @@ Result<void> Incoming::decode(const ec2::Shape& shape, void* request) const {
 
 Error invalid_action(std::string_view action) {
   const bool plausible = action.size() <= 64 && std::ranges::all_of(action, [](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
-  return {Code::invalid_action,
-          fmt::format("The action{}{} is not valid for this web service.", plausible ? " " : "", plausible ? action : ""),
-          {}};
+                           return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                         });
+  return {
+      Code::invalid_action,
+      fmt::format("The action{}{} is not valid for this web service.", plausible ? " " : "", plausible ? action : ""),
+      {}};
 }
 
 }  // namespace virga::api

@@ -41,7 +41,8 @@ Result<std::string> PageTokens::redeem(const List& list, std::string_view token)
     auto last_key = bytes->substr(mac_bytes);
     if (equal_in_constant_time(std::string_view(*bytes).substr(0, mac_bytes), mac(list, last_key))) return last_key;
   }
-  return fail(Code::invalid_next_token, "The token is invalid: use the NextToken of an earlier answer to the same request.");
+  return fail(Code::invalid_next_token,
+              "The token is invalid: use the NextToken of an earlier answer to the same request.");
 }
 
 std::string PageTokens::mac(const List& list, std::string_view last_key) const {

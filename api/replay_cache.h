@@ -1,8 +1,8 @@
 #pragma once
 
-// Answers to changes made in the last minutes, for clients that send a call again because the connection broke under it.
-// SDKs give each call an Amz-Sdk-Invocation-Id and keep it when they resend; with access key and body it names the call.
-// A call that arrives while its first copy is being worked on waits for that one's answer.
+// Answers to changes made in the last minutes, for clients that send a call again because the connection broke under
+// it. SDKs give each call an Amz-Sdk-Invocation-Id and keep it when they resend; with access key and body it names the
+// call. A call that arrives while its first copy is being worked on waits for that one's answer.
 //
 // In memory and bounded: after a restart a resent call is an ordinary call.
 

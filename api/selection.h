@@ -13,8 +13,8 @@ namespace virga::api {
 
 class RequestSelection final : public Selection {
  public:
-  /// Errors: those of Filters::compile; InvalidParameterValue (MaxResults), InvalidParameterCombination (MaxResults with
-  /// ids), InvalidNextToken.
+  /// Errors: those of Filters::compile; InvalidParameterValue (MaxResults), InvalidParameterCombination (MaxResults
+  /// with ids), InvalidNextToken.
   static Result<RequestSelection> create(const ec2::Operation& operation, const void* request, const PageTokens& tokens,
                                          const AccountId& account);
 

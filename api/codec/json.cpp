@@ -67,7 +67,8 @@ std::string shown(const json& value) {
   return value.is_structured() ? std::string(value.type_name()) : value.dump();
 }
 
-Result<void> fill_structure(const Shape& shape, const json& object, void* structure, const std::string& path, Origin origin);
+Result<void> fill_structure(const Shape& shape, const json& object, void* structure, const std::string& path,
+                            Origin origin);
 
 Result<void> wrong_type(const json& value, const std::string& path, std::string_view wanted) {
   return fail(invalid_value(shown(value), path, fmt::format("It must be {}.", wanted)));
@@ -82,7 +83,8 @@ Result<void> fill_scalar(const Shape& shape, const json& value, void* scalar, co
     case Kind::integer:
     case Kind::long_integer:
       if (!value.is_number_integer()) return wrong_type(value, path, "an integer");
-      if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) return wrong_type(value, path, "smaller");
+      if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)
+        return wrong_type(value, path, "smaller");
       return store_integer(shape, value.get<std::int64_t>(), scalar, path);
     case Kind::real:
       if (!value.is_number()) return wrong_type(value, path, "a number");
@@ -91,9 +93,11 @@ Result<void> fill_scalar(const Shape& shape, const json& value, void* scalar, co
     case Kind::string:
     case Kind::enumeration:
     case Kind::timestamp:
-    case Kind::blob: break;
+    case Kind::blob:
+      break;
     case Kind::structure:
-    case Kind::list: return wrong_type(value, path, "a single value");
+    case Kind::list:
+      return wrong_type(value, path, "a single value");
   }
   if (!value.is_string()) return wrong_type(value, path, "a string");
   const auto& text = value.get_ref<const std::string&>();
@@ -136,7 +140,8 @@ Result<void> fill_structure(const Shape& shape, const json& object, void* struct
     void* slot = base + member->offset;
     if (member->shape->kind == Kind::list) {
       TRY_VOID(fill_list(*member->shape, value, slot, below, origin));
-    } else if (member->shape->kind == Kind::string && value.is_string() && value.get_ref<const std::string&>().empty()) {
+    } else if (member->shape->kind == Kind::string && value.is_string() &&
+               value.get_ref<const std::string&>().empty()) {
       member->shape->access->emplace(slot);
     } else {
       TRY_VOID(fill_value(*member->shape, value, member->shape->access->emplace(slot), below, origin));
@@ -158,16 +163,20 @@ void append_structure(std::string& out, const Shape& shape, const void* structur
 
 void append_value(std::string& out, const Shape& shape, const void* value) {
   switch (shape.kind) {
-    case Kind::structure: return append_structure(out, shape, value, {});
+    case Kind::structure:
+      return append_structure(out, shape, value, {});
     case Kind::integer:
     case Kind::long_integer:
     case Kind::real:
-    case Kind::boolean: out += to_text(shape, value); return;
+    case Kind::boolean:
+      out += to_text(shape, value);
+      return;
     case Kind::string:
     case Kind::enumeration:
     case Kind::timestamp:
     case Kind::blob:
-    case Kind::list: return append_string(out, to_text(shape, value));
+    case Kind::list:
+      return append_string(out, to_text(shape, value));
   }
 }
 

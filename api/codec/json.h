@@ -1,7 +1,7 @@
 #pragma once
 
-// The JSON dialect: the model's own names ({"VpcIds": ["vpc-..."]}), types as in JSON, timestamps ISO 8601, blobs base64.
-// Also the form in which answers are kept for repeated ClientTokens, and requests are digested.
+// The JSON dialect: the model's own names ({"VpcIds": ["vpc-..."]}), types as in JSON, timestamps ISO 8601, blobs
+// base64. Also the form in which answers are kept for repeated ClientTokens, and requests are digested.
 
 #include <span>
 #include <string>

@@ -34,7 +34,8 @@ Result<std::string> percent_decode(std::string_view text) {
       const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
       if (high < 0 || low < 0)
-        return fail(Code::malformed_query_string, "The query string contains a '%' that is not followed by two hex digits.");
+        return fail(Code::malformed_query_string,
+                    "The query string contains a '%' that is not followed by two hex digits.");
       decoded += static_cast<char>(high * 16 + low);
       i += 2;
     }

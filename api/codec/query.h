@@ -2,8 +2,8 @@
 
 // EC2's Query dialect: a flat form whose dotted names spell a structure ("TagSpecification.1.Tag.2.Key=Name").
 //
-// Bounds: 2,000 parameters, 16 levels, list indexes to 1,000. Indexes may start at 0 or 1 and may have gaps; elements are
-// ordered by index. A name given twice, text that is not UTF-8 and characters that XML 1.0 cannot carry are errors.
+// Bounds: 2,000 parameters, 16 levels, list indexes to 1,000. Indexes may start at 0 or 1 and may have gaps; elements
+// are ordered by index. A name given twice, text that is not UTF-8 and characters that XML 1.0 cannot carry are errors.
 
 #include <map>
 #include <optional>

@@ -49,7 +49,8 @@ std::string joined(std::span<const std::string_view> values) {
 }
 
 bool equal_without_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return std::ranges::equal(text, lower, {},
+                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
 }
 
 Result<void> store_string(const Shape& shape, std::string_view text, void* value, std::string_view parameter) {
@@ -74,15 +75,23 @@ Result<void> store_real(std::string_view text, void* value, std::string_view par
 std::string to_text(const Shape& shape, const void* value) {
   switch (shape.kind) {
     case Kind::string:
-    case Kind::enumeration: return *static_cast<const std::string*>(value);
-    case Kind::integer: return fmt::format("{}", *static_cast<const std::int32_t*>(value));
-    case Kind::long_integer: return fmt::format("{}", *static_cast<const std::int64_t*>(value));
-    case Kind::real: return fmt::format("{}", *static_cast<const double*>(value));
-    case Kind::boolean: return *static_cast<const bool*>(value) ? "true" : "false";
-    case Kind::timestamp: return to_iso8601(*static_cast<const Time*>(value));
-    case Kind::blob: return encode_base64(static_cast<const ec2::Blob*>(value)->bytes);
+    case Kind::enumeration:
+      return *static_cast<const std::string*>(value);
+    case Kind::integer:
+      return fmt::format("{}", *static_cast<const std::int32_t*>(value));
+    case Kind::long_integer:
+      return fmt::format("{}", *static_cast<const std::int64_t*>(value));
+    case Kind::real:
+      return fmt::format("{}", *static_cast<const double*>(value));
+    case Kind::boolean:
+      return *static_cast<const bool*>(value) ? "true" : "false";
+    case Kind::timestamp:
+      return to_iso8601(*static_cast<const Time*>(value));
+    case Kind::blob:
+      return encode_base64(static_cast<const ec2::Blob*>(value)->bytes);
     case Kind::structure:
-    case Kind::list: break;
+    case Kind::list:
+      break;
   }
   assertion_failed("a scalar shape", __FILE__, __LINE__);
 }
@@ -90,14 +99,16 @@ std::string to_text(const Shape& shape, const void* value) {
 Result<void> from_text(const Shape& shape, std::string_view text, void* value, std::string_view parameter) {
   switch (shape.kind) {
     case Kind::string:
-    case Kind::enumeration: return store_string(shape, text, value, parameter);
+    case Kind::enumeration:
+      return store_string(shape, text, value, parameter);
     case Kind::integer:
     case Kind::long_integer: {
       const auto number = parse_integer(text);
       if (!number) return fail(invalid_value(text, parameter, "It must be an integer."));
       return store_integer(shape, *number, value, parameter);
     }
-    case Kind::real: return store_real(text, value, parameter);
+    case Kind::real:
+      return store_real(text, value, parameter);
     case Kind::boolean: {
       const bool is_true = equal_without_case(text, "true");
       if (!is_true && !equal_without_case(text, "false"))
@@ -118,14 +129,16 @@ Result<void> from_text(const Shape& shape, std::string_view text, void* value, s
       return {};
     }
     case Kind::structure:
-    case Kind::list: break;
+    case Kind::list:
+      break;
   }
   assertion_failed("a scalar shape", __FILE__, __LINE__);
 }
 
 Error invalid_value(std::string_view value, std::string_view parameter, std::string_view why) {
   return {Code::invalid_parameter_value,
-          fmt::format("Value ({}) for parameter {} is invalid. {}", shortened(value), shortened(parameter), why), {}};
+          fmt::format("Value ({}) for parameter {} is invalid. {}", shortened(value), shortened(parameter), why),
+          {}};
 }
 
 Error missing_parameter(std::string_view parameter) {
@@ -201,10 +214,12 @@ Result<void> store_integer(const Shape& shape, std::int64_t number, void* value,
   const auto low = std::max(shape.min.value_or(Wide::min()), narrow ? Narrow::min() : Wide::min());
   const auto high = std::min(shape.max.value_or(Wide::max()), narrow ? Narrow::max() : Wide::max());
   if (number < low || number > high)
-    return fail(invalid_value(std::to_string(number), parameter,
-                              fmt::format("It must be between {} and {}.", low, high)));
-  if (narrow) *static_cast<std::int32_t*>(value) = static_cast<std::int32_t>(number);
-  else *static_cast<std::int64_t*>(value) = number;
+    return fail(
+        invalid_value(std::to_string(number), parameter, fmt::format("It must be between {} and {}.", low, high)));
+  if (narrow)
+    *static_cast<std::int32_t*>(value) = static_cast<std::int32_t>(number);
+  else
+    *static_cast<std::int64_t*>(value) = number;
   return {};
 }
 

@@ -26,23 +26,26 @@ void append_list(std::string& out, const Member& member, const void* vector) {
     return;
   }
   open(out, member.xml);
-  for (std::size_t i = 0; i < size; ++i)
-    append_value(out, member.shape->item, element, element.access->at(vector, i));
+  for (std::size_t i = 0; i < size; ++i) append_value(out, member.shape->item, element, element.access->at(vector, i));
   close(out, member.xml);
 }
 
 void append_members(std::string& out, const Shape& shape, const void* structure) {
   for (const Member& member : shape.members) {
     const void* slot = static_cast<const std::byte*>(structure) + member.offset;
-    if (member.shape->kind == Kind::list) append_list(out, member, slot);
-    else if (const void* value = member.shape->access->get(slot)) append_value(out, member.xml, *member.shape, value);
+    if (member.shape->kind == Kind::list)
+      append_list(out, member, slot);
+    else if (const void* value = member.shape->access->get(slot))
+      append_value(out, member.xml, *member.shape, value);
   }
 }
 
 void append_value(std::string& out, std::string_view name, const Shape& shape, const void* value) {
   open(out, name);
-  if (shape.kind == Kind::structure) append_members(out, shape, value);
-  else append_escaped(out, to_text(shape, value));
+  if (shape.kind == Kind::structure)
+    append_members(out, shape, value);
+  else
+    append_escaped(out, to_text(shape, value));
   close(out, name);
 }
 
@@ -53,8 +56,10 @@ std::string encode_xml(std::string_view action, std::string_view request_id, con
   out.reserve(4096);
   out.append(prologue).append("<").append(action).append("Response xmlns=\"").append(ec2_namespace).append("\">");
   out.append("<requestId>").append(request_id).append("</requestId>");
-  if (shape == nullptr) out.append("<return>true</return>");
-  else append_members(out, *shape, response);
+  if (shape == nullptr)
+    out.append("<return>true</return>");
+  else
+    append_members(out, *shape, response);
   out.append("</").append(action).append("Response>");
   return out;
 }
@@ -71,13 +76,26 @@ void append_escaped(std::string& out, std::string_view text) {
   const bool legal = is_legal_text(text);
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&apos;"; break;
-      case '\r': out += "&#xD;"; break;  // a bare one would be read as a line feed
-      default: out += legal || (c >= ' ' && c < 0x7F) || c == '\t' || c == '\n' ? c : '?';
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&apos;";
+        break;
+      case '\r':
+        out += "&#xD;";
+        break;  // a bare one would be read as a line feed
+      default:
+        out += legal || (c >= ' ' && c < 0x7F) || c == '\t' || c == '\n' ? c : '?';
     }
   }
 }
