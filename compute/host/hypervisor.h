@@ -48,6 +48,8 @@ struct Domain {
   DomainState state = DomainState::off;
   ExitReason exit_reason = ExitReason::none;  ///< how it last went off, where the hypervisor knows
   std::vector<VolumeId> disks;                ///< attached now
+  /// Resets of the guest seen since this process listens (its reboots); nothing where the hypervisor cannot tell.
+  std::optional<std::uint64_t> resets = {};
 };
 
 struct HypervisorInfo {

@@ -1,0 +1,167 @@
+#include "hostapi/agent/storage_reconciler.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace virga::hostapi {
+namespace {
+
+std::string key_of(VolumeStepKind kind) { return kind == VolumeStepKind::create ? "create" : "remove"; }
+
+std::set<VolumeId> ids_of(const std::vector<storage::ObservedVolume>& volumes) {
+  std::set<VolumeId> ids;
+  for (const auto& volume : volumes) ids.insert(volume.id);
+  return ids;
+}
+
+}  // namespace
+
+Pass StorageReconciler::pass() {
+  const Time now = shared_.ports.clock.now();
+  remove_leftovers();
+  auto images = shared_.ports.volumes.list_images();
+  const auto existing = shared_.ports.volumes.list();
+  if (!existing || !images) {
+    const auto& error = existing ? images.error() : existing.error();
+    spdlog::warn("storage: {}", describe(error));
+    shared_.observed.set_problems("storage", {"storage: " + describe(error)});
+    return {.progressed = false, .next = now + outage_interval};
+  }
+  std::set<std::string> images_ready;
+  for (const auto& image : *images) images_ready.insert(image.id.str());
+  if (images_ready != images_ready_) {  // volumes may have waited for one of them
+    for (auto& [id, memory] : memory_) memory.backoff.clear();
+    images_ready_ = images_ready;
+  }
+  report_capacity(*existing, *images);
+  shared_.observed.set_images(imports_.merged_with(std::move(*images)));
+
+  const auto wanted = shared_.documents.current();
+  const auto plan = plan_volumes(*wanted, ids_of(*existing), attached_volumes(*wanted));
+  report(*wanted, *existing, plan);
+  const bool progressed = run_all(plan, *wanted);
+  if (!progressed) report(*wanted, *existing, plan);  // with the reasons of this pass's failures
+  Time next = now + look_interval;
+  for (const auto& [id, memory] : memory_) next = memory.backoff.next(next);
+  if (!plan.problems.empty()) next = std::min(next, now + outage_interval);
+  return {.progressed = progressed, .next = next};
+}
+
+void StorageReconciler::remove_leftovers() {
+  if (cleaned_) return;
+  const auto removed = shared_.ports.volumes.remove_leftovers();
+  if (!removed) {
+    spdlog::warn("storage: remove leftovers: {}", describe(removed.error()));
+    return;
+  }
+  for (const auto& name : *removed) spdlog::info("storage: removed {}, left by an interrupted run", name);
+  cleaned_ = true;
+}
+
+std::optional<std::set<VolumeId>> StorageReconciler::attached_volumes(const WantedState& wanted) {
+  const bool matters = std::any_of(wanted.volumes.begin(), wanted.volumes.end(), [](const auto& entry) { return entry.second->removed; });
+  if (!matters) return std::nullopt;
+  const auto domains = shared_.ports.hypervisor.list();
+  if (!domains) return std::nullopt;
+  std::set<VolumeId> attached;
+  for (const auto& domain : *domains)
+    if (domain.state != compute::DomainState::off) attached.insert(domain.disks.begin(), domain.disks.end());
+  return attached;
+}
+
+StorageReconciler::Memory& StorageReconciler::memory_of(const VolumeId& id, const Entry<storage::WantedVolume>& entry) {
+  auto& memory = memory_[id];
+  if (memory.generation != entry.wanted.generation || memory.removed != entry.removed) {
+    memory = Memory{.generation = entry.wanted.generation, .removed = entry.removed, .backoff = {}};
+  }
+  return memory;
+}
+
+bool StorageReconciler::run_all(const VolumePlan& plan, const WantedState& wanted) {
+  bool progressed = false;
+  for (const auto& step : plan.steps) {
+    auto& memory = memory_of(step.volume, *wanted.volumes.at(step.volume));
+    const Time now = shared_.ports.clock.now();
+    if (!memory.backoff.ready(key_of(step.kind), now)) continue;
+    const auto done = run(step, wanted);
+    if (done) {
+      memory.backoff.succeeded(key_of(step.kind));
+      progressed = true;
+    } else {
+      spdlog::warn("storage: {} {}: {}", key_of(step.kind), step.volume.str(), describe(done.error()));
+      memory.backoff.failed(key_of(step.kind), now, done.error().message);
+    }
+  }
+  return progressed;
+}
+
+Result<void> StorageReconciler::run(const VolumeStep& step, const WantedState& wanted) {
+  switch (step.kind) {
+    case VolumeStepKind::create:
+      return shared_.ports.volumes.create(wanted.volumes.at(step.volume)->wanted);
+    case VolumeStepKind::mark_made:
+      return shared_.documents.mark_made(step.volume);
+    case VolumeStepKind::remove:
+      return shared_.ports.volumes.remove(step.volume);
+    case VolumeStepKind::forget:
+      TRY_VOID(shared_.documents.forget(DocumentKind::volume, step.volume.str()));
+      memory_[step.volume] = {};
+      return {};
+  }
+  return {};
+}
+
+void StorageReconciler::report(const WantedState& wanted, const std::vector<storage::ObservedVolume>& existing,
+                               const VolumePlan& plan) {
+  std::map<VolumeId, const storage::ObservedVolume*> found;
+  for (const auto& volume : existing) found[volume.id] = &volume;
+  std::vector<storage::ObservedVolume> observed;
+  std::set<VolumeId> ready;
+  for (const auto& [id, entry] : wanted.volumes) {
+    const auto there = found.find(id);
+    storage::ObservedVolume volume;
+    volume.id = id;
+    volume.generation = entry->wanted.generation;
+    if (there != found.end()) {
+      volume.ready = there->second->ready;
+      volume.allocated_bytes = there->second->allocated_bytes;
+      volume.problem = there->second->problem;
+    }
+    if (const auto stuck = plan.problems.find(id); stuck != plan.problems.end()) volume.problem = stuck->second;
+    if (const auto why = memory_of(id, *entry).backoff.any_problem(); !why.empty()) volume.problem = why;
+    if (volume.ready && !entry->removed) ready.insert(id);
+    observed.push_back(std::move(volume));
+  }
+  std::vector<std::string> problems;
+  for (const auto& [id, volume] : found) {
+    if (wanted.volumes.contains(id)) continue;
+    if (!wanted.is_damaged(id.str())) {
+      problems.push_back("storage: " + id.str() + " exists without a document; left alone");
+      continue;
+    }
+    if (volume->ready) ready.insert(id);  // guests that use it go on doing so
+    auto damaged = *volume;
+    damaged.generation = 0;
+    damaged.problem = "The wanted document is damaged.";
+    observed.push_back(std::move(damaged));
+  }
+  shared_.observed.set_problems("storage", std::move(problems));
+  shared_.observed.set_volumes(std::move(observed));
+  std::erase_if(memory_, [&](const auto& entry) { return !wanted.volumes.contains(entry.first); });
+  if (shared_.readiness.set_volumes(std::move(ready))) ready_();
+}
+
+void StorageReconciler::report_capacity(const std::vector<storage::ObservedVolume>& existing,
+                                        const std::vector<storage::ObservedImage>& images) {
+  const auto space = shared_.ports.volumes.space();
+  if (!space) return;
+  // What others keep on the file system is not ours to promise.
+  std::uint64_t ours = 0;
+  for (const auto& volume : existing) ours += volume.allocated_bytes;
+  for (const auto& image : images) ours += image.file_bytes;
+  const auto ours_gib = static_cast<std::int64_t>(ours >> 30);
+  shared_.observed.set_storage_capacity(std::min(space->total_gib, space->free_gib + ours_gib));
+}
+
+}  // namespace virga::hostapi

@@ -1,0 +1,50 @@
+#pragma once
+
+// The fake of the VolumeBackend port: volumes and images are small files that say what they would be. Images are taken
+// in from any file; its size and SHA-256 are the real ones. Needs no qemu-img and no room for the bytes.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/faults.h"
+#include "storage/host/volume_backend.h"
+
+namespace virga::storage {
+
+class SimulatedVolumes final : public VolumeBackend {
+ public:
+  static Result<std::unique_ptr<SimulatedVolumes>> create(std::filesystem::path directory, std::int64_t total_gib,
+                                                          Faults& faults);
+
+  Result<void> create(const WantedVolume& volume) override;
+  Result<void> remove(const VolumeId& id) override;
+  Result<std::vector<ObservedVolume>> list() override;
+  std::string path(const VolumeId& id) const override;
+  Result<ObservedImage> import_image(const ImageId& id, const std::string& source_path) override;
+  Result<void> remove_image(const ImageId& id) override;
+  Result<std::vector<ObservedImage>> list_images() override;
+  Result<Space> space() override;
+  Result<std::vector<std::string>> remove_leftovers() override;
+
+ private:
+  SimulatedVolumes(std::filesystem::path directory, std::int64_t total_gib, Faults& faults);
+  Result<void> load();
+  void forget(const std::string& object);
+  std::string image_path(const ImageId& id) const;
+  /// Sum of the sizes promised to volumes.
+  std::int64_t promised_gib() const;
+
+  const std::filesystem::path directory_;
+  const std::int64_t total_gib_;
+  Faults& faults_;
+  std::mutex mutex_;
+  std::map<VolumeId, WantedVolume> volumes_;
+  std::map<ImageId, ObservedImage> images_;
+};
+
+}  // namespace virga::storage
