@@ -39,6 +39,9 @@ void write_boot_sector(const fs::path& path) {
   sector[511] = 0xaa;
   std::ofstream(path, std::ios::binary | std::ios::trunc)
       .write(reinterpret_cast<const char*>(sector.data()), sector.size());
+  // The firmware cannot read a disk of a single sector.
+  std::error_code ignored;
+  fs::resize_file(path, 1 << 20, ignored);
 }
 
 KvmVerdict run_probe(CommandRunner& runner, const fs::path& sector) {

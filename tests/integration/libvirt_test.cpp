@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <regex>
 #include <set>
 
+#include "compute/host/kvm_probe.h"
 #include "tests/support/eventually.h"
 #include "tests/support/private_libvirtd.h"
 #include "tests/support/serial_console.h"
@@ -114,6 +116,29 @@ class LibvirtTest : public testing::Test {
   std::unique_ptr<Hypervisor> hypervisor_;
   std::atomic<int> changes_ = 0;
 };
+
+// Runs the KVM probe's guest by emulation, which works everywhere.
+class EmulatingRunner final : public CommandRunner {
+ public:
+  Result<CommandResult> run(const Command& command) override {
+    auto emulated = command;
+    std::replace(emulated.argv.begin(), emulated.argv.end(), std::string("kvm"), std::string("tcg"));
+    std::replace(emulated.argv.begin(), emulated.argv.end(), std::string("host"), std::string("max"));
+    emulated.timeout = 60s;
+    return SystemCommandRunner().run(emulated);
+  }
+};
+
+TEST(KvmProbe, ItsBootSectorIsReachedThroughTheFirmware) {
+  if (const auto reason = test::no_guests_reason()) GTEST_SKIP() << *reason;
+  if (::access("/dev/kvm", R_OK | W_OK) != 0) GTEST_SKIP() << "without /dev/kvm nothing is probed";
+  const test::TemporaryDirectory directory;
+  EmulatingRunner runner;
+
+  const auto verdict = probe_kvm(runner, directory.path());
+
+  EXPECT_TRUE(verdict.works) << verdict.detail;
+}
 
 TEST_F(LibvirtTest, BootsAGuestAndSeesItsPoweroffWithinTwoSeconds) {
   const auto spec = tiny_guest("i-00000000000000001");
