@@ -60,9 +60,10 @@ Result<void> check_root_device(std::string_view device) {
 }
 
 Result<Image> find_by_location(Scope& scope, const std::string& location) {
-  auto found =
-      scope.tx.one(VIRGA_IMAGE_COLUMNS "WHERE i.account || '/' || i.name = ? AND (i.account = ? OR i.public = 1)",
-                   from_row, location, scope.account);
+  const auto slash = location.find('/');
+  auto found = scope.tx.one(
+      VIRGA_IMAGE_COLUMNS "WHERE i.account = ? AND i.name = ? AND (i.account = ? OR i.public = 1)", from_row,
+      location.substr(0, slash), slash == std::string::npos ? "" : location.substr(slash + 1), scope.account);
   if (!found) return fail(ImageId::not_found(location));
   return *std::move(found);
 }

@@ -2,6 +2,7 @@
 
 #include "api/action.h"
 #include "api/actions/ids.h"
+#include "api/actions/instance_attribute.h"
 #include "api/actions/instance_view.h"
 #include "api/actions/run_instances_row.h"
 #include "api/codec/value.h"
@@ -26,12 +27,12 @@ namespace lifecycle = compute::lifecycle;
 Result<ec2::Reservation> run_instances_action(Call& call, const ec2::RunInstancesRequest& request) {
   const auto plan = TRY(plan_launch(call, request));
   const auto launched = TRY(run_instances(call.scope(), plan));
-  const InstanceSurroundings around(call.scope());
+  const auto instances = TRY(compute::instances::find_all(call.scope(), launched.instances));
+  const InstanceSurroundings around(call.scope(), instances);
   ec2::Reservation reservation;
   reservation.reservation_id = launched.reservation.str();
   reservation.owner_id = call.scope().account.str();
-  for (const auto& instance : TRY(compute::instances::find_all(call.scope(), launched.instances)))
-    reservation.instances.push_back(to_ec2(instance, around, call.config()));
+  for (const auto& instance : instances) reservation.instances.push_back(to_ec2(instance, around, call.config()));
   return reservation;
 }
 
@@ -47,8 +48,9 @@ Result<std::vector<compute::Instance>> selected(Call& call, const std::vector<st
 
 Result<ec2::DescribeInstancesResult> describe_instances(Call& call, const ec2::DescribeInstancesRequest& request) {
   auto page = call.listing<ec2::Reservation>();
-  const InstanceSurroundings around(call.scope());
-  for (const auto& instance : TRY(selected(call, request.instance_ids, page.after())))
+  const auto instances = TRY(selected(call, request.instance_ids, page.after()));
+  const InstanceSurroundings around(call.scope(), instances);
+  for (const auto& instance : instances)
     if (!page.offer(instance.id.str(), reservation_of(instance, around, call.config()))) break;
   ec2::DescribeInstancesResult response;
   response.reservations = merge_reservations(page.take());
@@ -144,18 +146,21 @@ Result<void> finish_console_output(Call& call, const void*, void* raw) {
 }  // namespace
 
 std::vector<Action> instance_actions() {
-  return {action("RunInstances", Access::write, &run_instances_action, run_instances_options()),
-          action("DescribeInstances", Access::read, &describe_instances,
-                 {.only = {{"IncludeManagedResources", {"false"}}}}),
-          action("DescribeInstanceStatus", Access::read, &describe_instance_status,
-                 {.only = {{"IncludeManagedResources", {"false"}}}}),
-          action("StartInstances", Access::write, &start_instances, {.refused = {"AdditionalInfo"}}),
-          action("StopInstances", Access::write, &stop_instances, {.only = {{"Hibernate", {"false"}}}}),
-          action("RebootInstances", Access::write, &reboot_instances),
-          action("TerminateInstances", Access::write, &terminate_instances_action,
-                 {.only = {{"Force", {"false"}}, {"SkipOsShutdown", {"false"}}}}),
-          // The console is always read from the running guest: `Latest` asks for what is done anyway.
-          action("GetConsoleOutput", Access::read, &get_console_output, {.finish = &finish_console_output})};
+  std::vector<Action> actions = {
+      action("RunInstances", Access::write, &run_instances_action, run_instances_options()),
+      action("DescribeInstances", Access::read, &describe_instances,
+             {.only = {{"IncludeManagedResources", {"false"}}}}),
+      action("DescribeInstanceStatus", Access::read, &describe_instance_status,
+             {.only = {{"IncludeManagedResources", {"false"}}}}),
+      action("StartInstances", Access::write, &start_instances, {.refused = {"AdditionalInfo"}}),
+      action("StopInstances", Access::write, &stop_instances, {.only = {{"Hibernate", {"false"}}}}),
+      action("RebootInstances", Access::write, &reboot_instances),
+      action("TerminateInstances", Access::write, &terminate_instances_action,
+             {.only = {{"Force", {"false"}}, {"SkipOsShutdown", {"false"}}}}),
+      // The console is always read from the running guest: `Latest` asks for what is done anyway.
+      action("GetConsoleOutput", Access::read, &get_console_output, {.finish = &finish_console_output})};
+  for (auto& row : instance_attribute_actions()) actions.push_back(std::move(row));
+  return actions;
 }
 
 }  // namespace virga::api

@@ -5,7 +5,27 @@
 
 namespace virga::api {
 
-InstanceSurroundings::InstanceSurroundings(Scope& scope) {
+namespace {
+/// Up to here, asking for each instance is cheaper than reading all that the account has.
+constexpr std::size_t few = 20;
+}  // namespace
+
+InstanceSurroundings::InstanceSurroundings(Scope& scope, const std::vector<compute::Instance>& instances) {
+  if (instances.size() <= few)
+    read_each(scope, instances);
+  else
+    read_all(scope);
+}
+
+void InstanceSurroundings::read_each(Scope& scope, const std::vector<compute::Instance>& instances) {
+  for (const auto& instance : instances) {
+    interfaces_[instance.id] = network::interfaces_of(scope, instance.id);
+    attachments_[instance.id] = storage::attachments::of_instance(scope, instance.id);
+    tags_[instance.id.str()] = tags::of(scope, instance.id.str());
+  }
+}
+
+void InstanceSurroundings::read_all(Scope& scope) {
   for (auto& interface : network::attached_interfaces(scope))
     interfaces_[interface.instance].push_back(std::move(interface));
   for (auto& attachment : storage::attachments::list(scope))

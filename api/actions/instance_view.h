@@ -15,15 +15,18 @@
 
 namespace virga::api {
 
-/// What hangs on the account's instances, read with one query each.
+/// What hangs on instances of the account: read one by one for a few of them, with one query each kind for many.
 class InstanceSurroundings {
  public:
-  explicit InstanceSurroundings(Scope& scope);
+  InstanceSurroundings(Scope& scope, const std::vector<compute::Instance>& instances);
   const std::vector<network::Interface>& interfaces(const InstanceId& id) const;
   const std::vector<storage::Attachment>& attachments(const InstanceId& id) const;
   const tags::Tags& tags(const std::string& id) const;
 
  private:
+  void read_each(Scope& scope, const std::vector<compute::Instance>& instances);
+  void read_all(Scope& scope);
+
   std::map<InstanceId, std::vector<network::Interface>> interfaces_;
   std::map<InstanceId, std::vector<storage::Attachment>> attachments_;
   std::map<std::string, tags::Tags, std::less<>> tags_;

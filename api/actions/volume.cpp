@@ -1,0 +1,133 @@
+#include <algorithm>
+
+#include "api/action.h"
+#include "api/actions/ids.h"
+#include "api/workflows/attach_volume.h"
+#include "api/workflows/block_devices.h"
+#include "api/workflows/tag_specifications.h"
+#include "ec2/op/AttachVolume.h"
+#include "ec2/op/CreateVolume.h"
+#include "ec2/op/DeleteVolume.h"
+#include "ec2/op/DescribeVolumes.h"
+#include "ec2/op/DetachVolume.h"
+#include "network/zones.h"
+
+namespace virga::api {
+
+namespace {
+
+ec2::VolumeAttachment to_ec2(const storage::Attachment& attachment) {
+  ec2::VolumeAttachment view;
+  view.volume_id = attachment.volume.str();
+  view.instance_id = attachment.instance.str();
+  view.device = attachment.device;
+  view.state = std::string(storage::to_string(attachment.state));
+  view.attach_time = attachment.attached;
+  view.delete_on_termination = attachment.delete_on_termination;
+  return view;
+}
+
+ec2::Volume to_ec2(const storage::Volume& volume, const tags::Tags& tags, const Config& config) {
+  ec2::Volume view;
+  view.volume_id = volume.id.str();
+  view.size = volume.size_gib;
+  view.snapshot_id = "";
+  view.availability_zone = volume.zone;
+  if (const auto zone = network::zone_by_name(config, volume.zone)) view.availability_zone_id = zone->id;
+  view.state = std::string(volume.wire_state());
+  view.create_time = volume.created;
+  view.volume_type = volume.type;
+  view.iops = volume.iops;
+  view.throughput = volume.throughput;
+  view.encrypted = false;
+  view.multi_attach_enabled = false;
+  view.tags = api::to_ec2(tags);
+  if (volume.attachment) view.attachments.push_back(to_ec2(*volume.attachment));
+  return view;
+}
+
+Result<std::string> zone_of(Call& call, const ec2::CreateVolumeRequest& request) {
+  const auto name = request.availability_zone.value_or("");
+  const auto id = request.availability_zone_id.value_or("");
+  if (name.empty() && id.empty())
+    return fail(Code::missing_parameter, "The request must contain the parameter AvailabilityZone");
+  if (!name.empty() && !id.empty())
+    return fail(Code::invalid_parameter_combination, "AvailabilityZone and AvailabilityZoneId may not both be given.");
+  const auto zone = name.empty() ? network::zone_by_id(call.config(), id) : network::zone_by_name(call.config(), name);
+  if (!zone)
+    return fail(Code::invalid_zone_not_found,
+                "The zone '" + (name.empty() ? id : name).substr(0, 64) + "' does not exist.");
+  return zone->name;
+}
+
+Result<ec2::Volume> create_volume(Call& call, const ec2::CreateVolumeRequest& request) {
+  const auto zone = TRY(zone_of(call, request));
+  TRY_VOID(refuse_snapshot(request.snapshot_id));
+  if (!request.size) return fail(Code::missing_parameter, "The request must contain the parameter size or snapshotId");
+  const auto shape = TRY(storage::check_shape({.size_gib = *request.size,
+                                               .type = request.volume_type.value_or(""),
+                                               .iops = request.iops,
+                                               .throughput = request.throughput}));
+  const auto tags = TRY(tags_for(request.tag_specifications, VolumeId::resource_type));
+  const auto volume = TRY(
+      storage::volumes::create(call.scope(), {.shape = shape, .zone = zone, .host = std::nullopt, .image_bytes = {}}));
+  TRY_VOID(tags::put(call.scope(), volume.id.str(), tags));
+  return to_ec2(volume, tags, call.config());
+}
+
+Result<std::vector<storage::Volume>> selected(Call& call, const std::vector<std::string>& texts,
+                                              const std::string& after) {
+  if (texts.empty()) return storage::volumes::list(call.scope(), after);
+  auto ids = TRY(parse_ids<VolumeId>(texts));
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  std::vector<storage::Volume> volumes;
+  for (const auto& id : ids) volumes.push_back(TRY(storage::volumes::find(call.scope(), id)));
+  return volumes;
+}
+
+Result<ec2::DescribeVolumesResult> describe_volumes(Call& call, const ec2::DescribeVolumesRequest& request) {
+  auto page = call.listing<ec2::Volume>();
+  for (const auto& volume : TRY(selected(call, request.volume_ids, page.after())))
+    if (!page.offer(volume.id.str(), to_ec2(volume, tags::of(call.scope(), volume.id.str()), call.config()))) break;
+  ec2::DescribeVolumesResult response;
+  response.volumes = page.take();
+  return response;
+}
+
+Result<ec2::NoOutput> delete_volume(Call& call, const ec2::DeleteVolumeRequest& request) {
+  const auto id = TRY(VolumeId::parse(request.volume_id.value_or("")));
+  TRY_VOID(storage::volumes::remove(call.scope(), id));
+  return ec2::NoOutput{};
+}
+
+Result<ec2::VolumeAttachment> attach(Call& call, const ec2::AttachVolumeRequest& request) {
+  const auto volume = TRY(VolumeId::parse(request.volume_id.value_or("")));
+  const auto instance = TRY(InstanceId::parse(request.instance_id.value_or("")));
+  return to_ec2(TRY(attach_volume(call.scope(), volume, instance, request.device.value_or(""))));
+}
+
+Result<ec2::VolumeAttachment> detach(Call& call, const ec2::DetachVolumeRequest& request) {
+  DetachRequest wish;
+  wish.volume = TRY(VolumeId::parse(request.volume_id.value_or("")));
+  if (request.instance_id && !request.instance_id->empty())
+    wish.instance = TRY(InstanceId::parse(*request.instance_id));
+  if (request.device && !request.device->empty()) wish.device = request.device;
+  wish.force = request.force.value_or(false);
+  return to_ec2(TRY(detach_volume(call.scope(), wish)));
+}
+
+}  // namespace
+
+std::vector<Action> volume_actions() {
+  return {
+      action("CreateVolume", Access::write, &create_volume,
+             {.refused = {"KmsKeyId", "Operator", "OutpostArn", "VolumeInitializationRate"},
+              .only = {{"Encrypted", {"false"}}, {"MultiAttachEnabled", {"false"}}}}),
+      action("DescribeVolumes", Access::read, &describe_volumes, {.only = {{"IncludeManagedResources", {"false"}}}}),
+      action("DeleteVolume", Access::write, &delete_volume),
+      action("AttachVolume", Access::write, &attach, {.only = {{"EbsCardIndex", {"0"}}}}),
+      action("DetachVolume", Access::write, &detach)};
+}
+
+}  // namespace virga::api
