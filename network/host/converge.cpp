@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
+#include <thread>
 
 #include "core/unique_fd.h"
 
@@ -14,6 +16,7 @@ namespace virga::network {
 namespace {
 
 constexpr int guest_mtu = 1500;
+constexpr std::chrono::seconds forwarding_timeout{5};
 
 /// Links of the namespace by name.
 using LinkMap = std::map<std::string, Link>;
@@ -187,6 +190,18 @@ Result<void> raise_ports(Netlink& netlink, const VpcLayout& layout, const std::s
     if (!tap.up) TRY_VOID(netlink.set_up(tap.index));
   }
   return {};
+}
+
+Result<void> await_forwarding(Netlink& netlink, const PortLayout& port) {
+  const auto deadline = std::chrono::steady_clock::now() + forwarding_timeout;
+  while (true) {
+    auto links = TRY(read_links(netlink));
+    const Link& tap = links.at(port.tap);
+    if (!tap.carrier || (tap.forwarding && links.at(port.bridge).operational)) return {};
+    if (std::chrono::steady_clock::now() > deadline)
+      return fail(internal_error("the bridge does not let frames of " + port.tap + " pass"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 Result<std::set<NetworkInterfaceId>> plugged_interfaces(Netlink& netlink, const VpcLayout& layout) {

@@ -21,6 +21,10 @@ Result<void> converge_ports(Netlink& netlink, const VpcLayout& layout, const std
 /// Lets frames flow: the last step.
 Result<void> raise_ports(Netlink& netlink, const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged);
 
+/// Waits, bounded, until the bridge lets frames of the port pass: the kernel takes note of a tap that was just opened
+/// up to a second later. A tap that nobody has open needs no waiting.
+Result<void> await_forwarding(Netlink& netlink, const PortLayout& port);
+
 /// The local interfaces whose taps are in the namespace.
 Result<std::set<NetworkInterfaceId>> plugged_interfaces(Netlink& netlink, const VpcLayout& layout);
 

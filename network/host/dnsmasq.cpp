@@ -86,8 +86,7 @@ bool ended(const UniqueFd& process, int timeout_ms) {
 
 }  // namespace
 
-Dnsmasq::Dnsmasq(std::string root, std::string upstream, CommandRunner& commands)
-    : root_(std::move(root)), upstream_(std::move(upstream)), commands_(commands) {
+Dnsmasq::Dnsmasq(std::string root, CommandRunner& commands) : root_(std::move(root)), commands_(commands) {
   for (const char* candidate : {"virga-dns", "dnsmasq", "nobody"}) {
     const passwd* user = ::getpwnam(candidate);
     if (user == nullptr) continue;
@@ -131,8 +130,7 @@ Result<bool> Dnsmasq::apply(const VpcLayout& layout, const std::set<NetworkInter
   TRY_VOID(prepare_directories(own));
   Change reservations = TRY(sync_directory(own + "/dhcp", dhcp_host_files(layout, plugged), staging));
   Change hosts = TRY(sync_directory(own + "/dns", dns_host_files(layout), staging));
-  std::string wanted =
-      dnsmasq_configuration(layout, {.directory = own, .user = user_, .group = group_, .upstream = upstream_});
+  std::string wanted = dnsmasq_configuration(layout, {.directory = own, .user = user_, .group = group_});
   bool same_configuration = read_file(own + "/dnsmasq.conf") == wanted;
   int pid = find(layout.number);
   // A reservation that went may have left a lease, which would keep the address from its next owner. Leases are in the

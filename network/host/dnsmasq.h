@@ -15,7 +15,7 @@ namespace virga::network {
 class Dnsmasq {
  public:
   /// `root`: directory for the files of all VPCs of the installation; the DNS user must be able to reach it.
-  Dnsmasq(std::string root, std::string upstream, CommandRunner& commands);
+  Dnsmasq(std::string root, CommandRunner& commands);
 
   /// Makes the files and the process as the layout wants them; true when a process had to be started. Inside the
   /// namespace's thread: a new process lives where its parent thread is.
@@ -35,7 +35,6 @@ class Dnsmasq {
   Result<void> stop(std::uint32_t vpc) const;
 
   std::string root_;
-  std::string upstream_;
   std::string user_;
   std::string group_;
   unsigned group_id_ = 0;

@@ -34,7 +34,6 @@ std::string dnsmasq_configuration(const VpcLayout& layout, const DnsmasqSettings
   if (layout.dns_support) {
     fmt::format_to(out, "hostsdir={}/dns\n", settings.directory);
     fmt::format_to(out, "domain={0}\nlocal=/{0}/\ndomain-needed\nbogus-priv\ncache-size=1000\n", layout.domain);
-    if (!settings.upstream.empty()) fmt::format_to(out, "server={}\n", settings.upstream);
   } else {
     text += "port=0\n";
   }

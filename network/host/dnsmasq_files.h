@@ -15,7 +15,6 @@ struct DnsmasqSettings {
   std::string directory;  ///< where the VPC's files are
   std::string user;       ///< an unprivileged one
   std::string group;
-  std::string upstream;  ///< "address" or "address#port" of the resolver for all other names; empty: none
 };
 
 /// dnsmasq.conf: what only a new process takes over.

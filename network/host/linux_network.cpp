@@ -68,7 +68,7 @@ Result<std::unique_ptr<HostNetwork>> LinuxNetwork::create(LinuxNetworkOptions op
 LinuxNetwork::LinuxNetwork(LinuxNetworkOptions options)
     : names_(options.realm),
       commands_(options.commands),
-      dnsmasq_(options.runtime_dir + "/" + options.realm, options.dns_upstream, options.commands),
+      dnsmasq_(options.runtime_dir + "/" + options.realm, options.commands),
       dns_upstream_(options.dns_upstream) {}
 
 LinuxNetwork::Memory& LinuxNetwork::memory_of(std::uint32_t vpc) {
@@ -185,7 +185,8 @@ Result<void> LinuxNetwork::plug(const WantedVpc& vpc, const NetworkInterfaceId& 
     Netlink netlink = TRY(Netlink::open());
     if (!TRY(netlink.link(port->tap)))
       return fail(Code::incorrect_state, "The network interface has no tap to plug in.", port->tap);
-    return converge(layout, memory);
+    TRY_VOID(converge(layout, memory));
+    return await_forwarding(netlink, *port);
   });
 }
 
@@ -268,6 +269,10 @@ std::vector<std::string> LinuxNetwork::problems() {
     std::lock_guard lock(mutex_);
     problems.push_back(filtering_problem_);
   }
+  if (!dns_upstream_.empty())
+    problems.push_back(
+        "dns_upstream has no effect: guests' networks have no way out of this host yet, so only names of "
+        "their VPC resolve");
   std::vector<std::pair<std::uint32_t, Memory*>> memories;
   {
     std::lock_guard lock(mutex_);

@@ -26,7 +26,9 @@ struct LinuxNetworkOptions {
   /// For dnsmasq's files; every user must be able to reach it, as dnsmasq reads them without privileges. Nothing in it
   /// is worth keeping: it is made again from the documents.
   std::string runtime_dir = "/run/virga-dns";
-  std::string dns_upstream;  ///< resolver for names outside the VPC; empty: these do not resolve
+  /// Resolver for names outside the VPC. Namespaces have no way out of the host yet, so a value here is reported by
+  /// problems() and otherwise without effect.
+  std::string dns_upstream;
   CommandRunner& commands;
 };
 

@@ -32,6 +32,9 @@ struct Link {
   Mac mac;
   /// Of a bridge's port: nothing is learnt or flooded here but broadcasts.
   bool closed_port = false;
+  bool carrier = false;      ///< of a tap: somebody has it open
+  bool forwarding = false;   ///< of a bridge's port: frames pass
+  bool operational = false;  ///< the kernel has taken note of its carrier; a bridge drops what it is to send until then
 };
 
 struct LinkAddress {

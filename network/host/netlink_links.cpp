@@ -1,7 +1,7 @@
+#include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 
 #include <cerrno>
 
@@ -20,6 +20,7 @@ void read_link_info(nlattr* info, Link& link) {
   nlattr* slave = members[IFLA_INFO_SLAVE_DATA];
   nlattr* port[IFLA_BRPORT_MAX + 1] = {};
   if (slave == nullptr || ::nla_parse_nested(port, IFLA_BRPORT_MAX, slave, nullptr) != 0) return;
+  link.forwarding = port[IFLA_BRPORT_STATE] != nullptr && ::nla_get_u8(port[IFLA_BRPORT_STATE]) == BR_STATE_FORWARDING;
   link.closed_port = is_off(port, IFLA_BRPORT_LEARNING) && is_off(port, IFLA_BRPORT_UNICAST_FLOOD) &&
                      is_off(port, IFLA_BRPORT_MCAST_FLOOD);
 }
@@ -34,6 +35,8 @@ Link read_link(nlmsghdr* message) {
             .master = static_cast<int>(attributes.u32(IFLA_MASTER)),
             .mtu = static_cast<int>(attributes.u32(IFLA_MTU)),
             .mac = attributes.mac(IFLA_ADDRESS)};
+  link.operational = attributes.has(IFLA_OPERSTATE, 1) && ::nla_get_u8(attributes[IFLA_OPERSTATE]) == IF_OPER_UP;
+  link.carrier = attributes.has(IFLA_CARRIER, 1) && ::nla_get_u8(attributes[IFLA_CARRIER]) != 0;
   read_link_info(attributes[IFLA_LINKINFO], link);
   return link;
 }

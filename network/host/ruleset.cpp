@@ -98,7 +98,11 @@ void write_source_check(Writer& out) {
   out.rule(identity, "pre",
            {is(payload("ip", "saddr"), "0.0.0.0"), is(payload("ip", "daddr"), "255.255.255.255"),
             is(payload("udp", "sport"), 68), is(payload("udp", "dport"), 67), accept()});
-  out.rule(identity, "pre", {is(payload("ip", "saddr"), prefix("169.254.0.0", 16)), counter(), drop()});
+  // Even an appliance forwards nothing in the name of the host's services, of no one or of everyone.
+  out.rule(identity, "pre",
+           {is(payload("ip", "saddr"), any_of({prefix("0.0.0.0", 8), prefix("127.0.0.0", 8), prefix("169.254.0.0", 16),
+                                               prefix("224.0.0.0", 3)})),
+            counter(), drop()});
   out.rule(identity, "pre", {ether_is("ip"), is(meta("iifname"), "@nocheck"), jump("ok4")});
   out.rule(identity, "pre", {counter(), drop()});
 }

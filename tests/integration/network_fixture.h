@@ -59,6 +59,15 @@ inline network::WantedVpc make_vpc(std::uint32_t base, const std::string& net = 
   return vpc;
 }
 
+/// A further group that lets all out, and in what `rules` say.
+inline void add_group(network::WantedVpc& vpc, std::uint32_t number, std::vector<network::WantedRule> rules) {
+  rules.push_back(allow(true, "-1", -1, -1, "0.0.0.0/0"));
+  vpc.groups.push_back({.id = SecurityGroupId::trusted(fmt::format("sg-{:017x}", number)),
+                        .number = number,
+                        .rules = std::move(rules),
+                        .members = {}});
+}
+
 /// Adds an interface to a subnet of the VPC (1 or 2) and to the members of its groups.
 inline NetworkInterfaceId add_interface(network::WantedVpc& vpc, std::uint32_t number, std::uint32_t subnet,
                                         const std::string& address, std::vector<std::uint32_t> groups) {
@@ -136,21 +145,24 @@ class NetworkTest : public testing::Test {
     EXPECT_TRUE(done) << describe(done.error());
     return output;
   }
-  /// Whether a frame of `from` that carries `mark` arrives at `to`. A permitted frame sent last tells that nothing is
-  /// still under way: `fence` sends it and waits for it.
-  bool arrives(const NetworkGuest& from, const NetworkGuest& to, const Bytes& frame, const Bytes& mark,
-               const std::function<Bytes()>& fence_frame) {
-    EXPECT_TRUE(from.send(frame));
-    Bytes fence = fence_frame();
-    EXPECT_TRUE(from.send(fence));
+  /// Whether a frame of `from` that carries `mark` arrives at `to`. An ARP request, which no group can stop, follows
+  /// it: when that is there, nothing is still under way.
+  static bool arrives(const NetworkGuest& from, const NetworkGuest& to, const Bytes& frame, const Bytes& mark) {
+    Bytes fence = arp({.sender_mac = from.mac, .sender = from.address, .target = to.address});
+    from.send(frame);
+    EXPECT_TRUE(from.send(ethernet(everyone, from.mac, type_arp, fence)));
     bool seen = false;
-    Bytes fence_part(fence.begin() + 14, fence.end());
     auto fenced = to.receive([&](const Bytes& got) {
       seen = seen || contains(got, mark);
-      return contains(got, fence_part);
+      return contains(got, fence);
     });
     EXPECT_TRUE(fenced) << "the fence did not arrive";
     return seen;
+  }
+  /// The same for a datagram to a port.
+  static bool reaches(const NetworkGuest& from, const NetworkGuest& to, unsigned port, unsigned from_port = 4000) {
+    Bytes mark = text(fmt::format("datagram {} {}", from_port, port));
+    return arrives(from, to, from.datagram(to, from_port, port, mark), mark);
   }
 
   std::string realm_ = fmt::format("{:04x}", ::getpid() & 0xffff);

@@ -76,11 +76,21 @@ inline Bytes echo(Echo kind, unsigned id) {
   };
   return with(checksum(with(0)));
 }
-inline Bytes tcp_syn(Ipv4 from_address, Ipv4 to_address, unsigned from, unsigned to) {
+struct Tcp {
+  Ipv4 from_address;
+  Ipv4 to_address;
+  unsigned from = 0;
+  unsigned to = 0;
+  std::uint32_t sequence = 1000;
+  std::uint32_t acknowledged = 0;
+  unsigned flags = 0x02;  ///< SYN
+};
+inline Bytes tcp(const Tcp& header) {
   auto with = [&](unsigned sum) {
-    return u16(from) + u16(to) + u32(1000) + u32(0) + u8(0x50) + u8(0x02) + u16(1024) + u16(sum) + u16(0);
+    return u16(header.from) + u16(header.to) + u32(header.sequence) + u32(header.acknowledged) + u8(0x50) +
+           u8(header.flags) + u16(1024) + u16(sum) + u16(0);
   };
-  return with(checksum(u32(from_address.value) + u32(to_address.value) + u16(6) + u16(20) + with(0)));
+  return with(checksum(u32(header.from_address.value) + u32(header.to_address.value) + u16(6) + u16(20) + with(0)));
 }
 
 struct Arp {
