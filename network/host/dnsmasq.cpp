@@ -115,6 +115,9 @@ Result<void> Dnsmasq::prepare_directories(const std::string& own) const {
   std::error_code error;
   fs::create_directories(root_, error);
   if (error) return fail(internal_error("create " + root_ + ": " + error.message()));
+  // Whatever the umask: dnsmasq must get through, though it need not look around.
+  for (const fs::path& path : {fs::path(root_).parent_path(), fs::path(root_)})
+    if (::chmod(path.c_str(), 0711) != 0) return system_failure("open up " + path.string());
   // Names of tenants' guests are for the DNS user only.
   for (const std::string& path : {own, own + "/dhcp", own + "/dns"}) {
     if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) return system_failure("create " + path);

@@ -1,9 +1,11 @@
 #include "network/host/linux_network.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "network/host/converge.h"
@@ -21,6 +23,16 @@ Result<const PortLayout*> find_port(const VpcLayout& layout, const NetworkInterf
   if (port == nullptr || !port->local)
     return fail(Code::invalid_network_interface_id_not_found, fmt::format("{} is not on this host", id.str()));
   return port;
+}
+
+/// The directory, or the common one when a private directory (a home, say) lies on the way to it.
+std::string reachable_directory(const std::string& wanted) {
+  for (std::filesystem::path path = wanted; path.has_relative_path(); path = path.parent_path()) {
+    struct stat status {};
+    bool own = path == wanted;  // its mode is set when it is used
+    if (!own && ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IXOTH) == 0) return "/run/virga-dns";
+  }
+  return wanted;
 }
 
 /// Deletes the link in the calling thread's namespace.
@@ -68,7 +80,7 @@ Result<std::unique_ptr<HostNetwork>> LinuxNetwork::create(LinuxNetworkOptions op
 LinuxNetwork::LinuxNetwork(LinuxNetworkOptions options)
     : names_(options.realm),
       commands_(options.commands),
-      dnsmasq_(options.runtime_dir + "/" + options.realm, options.commands),
+      dnsmasq_(reachable_directory(options.runtime_dir) + "/" + options.realm, options.commands),
       dns_upstream_(options.dns_upstream) {}
 
 LinuxNetwork::Memory& LinuxNetwork::memory_of(std::uint32_t vpc) {

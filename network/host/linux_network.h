@@ -23,8 +23,9 @@ namespace virga::network {
 
 struct LinuxNetworkOptions {
   std::string realm;  ///< four lower-case hex digits
-  /// For dnsmasq's files; every user must be able to reach it, as dnsmasq reads them without privileges. Nothing in it
-  /// is worth keeping: it is made again from the documents.
+  /// For dnsmasq's files, which it reads without privileges: when a directory on the way is closed to other users,
+  /// /run/virga-dns serves instead (files are kept apart by realm). Nothing in it is worth keeping: it is made again
+  /// from the documents.
   std::string runtime_dir = "/run/virga-dns";
   /// Resolver for names outside the VPC. Namespaces have no way out of the host yet, so a value here is reported by
   /// problems() and otherwise without effect.
