@@ -242,6 +242,8 @@ void HostSync::take_in_removals(store::Transaction& tx, const hostapi::HostState
 }
 
 void HostSync::push_again_what_was_forgotten(store::Transaction& tx, const hostapi::HostState& state) {
+  // A removal too is said again of an object whose document the host can no longer read.
+  for (const auto& id : state.damaged) tx.execute("UPDATE wanted SET pushed = 0 WHERE host = ? AND id = ?", state.name, id);
   const auto known = known_to(state);
   const auto told = tx.all(
       "SELECT kind, id FROM wanted WHERE host = ? AND removed = 0 AND pushed = generation",

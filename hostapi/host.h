@@ -33,6 +33,7 @@ struct HostState {
   HostCapacity capacity;
   std::string accelerator;          ///< kvm | tcg | simulated
   std::vector<std::string> problems;
+  std::vector<std::string> damaged;  ///< ids whose document the host can no longer read: to be put, or removed, again
   std::vector<compute::ObservedInstance> instances;
   std::vector<storage::ObservedVolume> volumes;
   std::vector<storage::ObservedImage> images;
@@ -41,7 +42,7 @@ struct HostState {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostCapacity, vcpus, memory_mib, storage_gib)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostState, name, version, boot_id, sequence, capacity, accelerator, problems,
-                                   instances, volumes, images, vpcs)
+                                   damaged, instances, volumes, images, vpcs)
 
 /// Port: one host, as the control role sees it. Thread-safe. Every call has a deadline.
 class Host {

@@ -152,7 +152,10 @@ HostState Agent::state() const {
   add_unseen(wanted->vpcs, state.vpcs, [](const network::WantedVpc& vpc) {
     return network::ObservedVpc{.id = vpc.id, .generation = 0, .problem = {}};
   });
-  for (const auto& [id, why] : wanted->damaged) state.problems.push_back("the wanted document of " + id + " is damaged: " + why);
+  for (const auto& [id, why] : wanted->damaged) {
+    state.damaged.push_back(id);
+    state.problems.push_back("the wanted document of " + id + " is damaged: " + why);
+  }
   return state;
 }
 

@@ -188,13 +188,16 @@ Result<HttpResponse> Server::events(const HttpRequest& request) {
 Result<HttpResponse> Server::console(std::string_view id) {
   HttpResponse response;
   response.content_type = "application/octet-stream";
-  response.body = TRY(agent_.console_output(TRY(InstanceId::parse(id))));
+  const auto instance = TRY(InstanceId::parse(id));
+  response.body = TRY(agent_.console_output(instance));
   return response;
 }
 
 Result<HttpResponse> Server::serial(const HttpRequest& request, std::string_view id) {
   TRY_VOID(require_upgrade(request));
-  return stream_to(TRY(connect_unix(TRY(agent_.console_socket(TRY(InstanceId::parse(id)))))));
+  const auto instance = TRY(InstanceId::parse(id));
+  const auto socket = TRY(agent_.console_socket(instance));
+  return stream_to(TRY(connect_unix(socket)));
 }
 
 Result<HttpResponse> Server::connect(const HttpRequest& request, std::string_view id) {

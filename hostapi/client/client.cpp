@@ -120,7 +120,8 @@ Result<void> Client::remove(DocumentKind kind, const std::string& id) {
 }
 
 Result<HostState> Client::state() {
-  const auto json = TRY(parse_answer(TRY(call("GET", "/v1/state"))));
+  const auto body = TRY(call("GET", "/v1/state"));
+  const auto json = TRY(parse_answer(body));
   auto state = decode<HostState>(json);
   if (!state) return fail(Code::unavailable, "The host's answer cannot be read.", describe(state.error()));
   const std::lock_guard lock(mutex_);
@@ -135,7 +136,8 @@ Result<std::uint64_t> Client::wait_for_change(std::uint64_t sequence, std::chron
     boot_id = boot_id_;
   }
   const auto target = fmt::format("/v1/events?after={}&wait_ms={}&boot_id={}", sequence, wait.count(), boot_id);
-  const auto json = TRY(parse_answer(TRY(call("GET", target, {}, wait + std::chrono::seconds(5)))));
+  const auto body = TRY(call("GET", target, {}, wait + std::chrono::seconds(5)));
+  const auto json = TRY(parse_answer(body));
   try {
     return json.at("sequence").get<std::uint64_t>();
   } catch (const nlohmann::json::exception& exception) {

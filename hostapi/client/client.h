@@ -55,4 +55,9 @@ class Client final : public Host {
   std::string boot_id_;
 };
 
+/// The client of the host whose socket this is; nothing is connected yet.
+inline std::unique_ptr<Client> make_unix_client(const std::filesystem::path& socket) {
+  return std::make_unique<Client>(socket);
+}
+
 }  // namespace virga::hostapi

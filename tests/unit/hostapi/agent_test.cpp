@@ -311,6 +311,7 @@ TEST_F(AgentTest, DamagedDocumentIsAProblemAndNothingOfTheObjectIsTouched) {
   EXPECT_EQ(volumes_->list().value().size(), 2U);
   EXPECT_TRUE(knows(1));
   EXPECT_THAT(seen(1).problem, HasSubstr("damaged"));
+  EXPECT_THAT(agent_->state().damaged, ::testing::ElementsAre(id<InstanceId>(1).str(), id<VolumeId>(1).str()));
   EXPECT_FALSE(agent_->state().problems.empty());
   // A new put heals it, of any generation.
   ASSERT_TRUE(agent_->put(wanted_instance(1, 1)));

@@ -2,6 +2,7 @@
 
 // A host made of the three fakes, with a clock that stands still, whose role and machine can be ended and begun anew.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -209,7 +209,7 @@ const Case cases[] = {
      {Kind::detach_disk}, GuestState::running},
 };
 
-INSTANTIATE_TEST_SUITE_P(All, PlanInstance, ::testing::ValuesIn(cases), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, PlanInstance, ::testing::ValuesIn(cases), [](const auto& test) { return std::string(test.param.name); });
 
 TEST(PlanInstanceTime, LooksAgainWhenThePatienceEnds) {
   auto facts = facts_of_running();
