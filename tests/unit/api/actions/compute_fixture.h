@@ -67,7 +67,7 @@ class ComputeTest : public testing::Test {
     if constexpr (!std::is_void_v<T>) return std::move(*result);
   }
   template <class Function>
-  auto as(const AccountId& account, Function function) {
+  std::invoke_result_t<Function&, Scope&> as(const AccountId& account, Function function) {
     return store_->write([&](store::Transaction& tx) {
       Scope scope{tx, account, clock_.now(), ids_, "arn:aws:iam::test:user/t", "Test", "r-1"};
       return function(scope);
@@ -75,7 +75,7 @@ class ComputeTest : public testing::Test {
   }
   /// Runs a function that cannot fail.
   template <class Function>
-  auto ask(const AccountId& account, Function function) {
+  std::invoke_result_t<Function&, Scope&> ask(const AccountId& account, Function function) {
     return must(
         as(account, [&](Scope& scope) -> Result<std::invoke_result_t<Function&, Scope&>> { return function(scope); }));
   }
@@ -178,7 +178,7 @@ class ComputeTest : public testing::Test {
   }
   void observe(const compute::ObservedInstance& observed) {
     must(as(alice, [&](Scope& scope) {
-      Scope reconciler{scope.tx, {}, scope.now, scope.ids};
+      Scope reconciler{scope.tx, {}, scope.now, scope.ids, "virga", "sync", {}};
       return compute::observe_instance(reconciler, "h1", observed);
     }));
   }
@@ -188,7 +188,7 @@ class ComputeTest : public testing::Test {
   }
   void removed(const InstanceId& id) {
     must(as(alice, [&](Scope& scope) {
-      Scope reconciler{scope.tx, {}, scope.now, scope.ids};
+      Scope reconciler{scope.tx, {}, scope.now, scope.ids, "virga", "sync", {}};
       return compute::instance_removed(reconciler, "h1", id);
     }));
   }

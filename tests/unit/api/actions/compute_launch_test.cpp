@@ -232,6 +232,8 @@ TEST_F(ComputeTest, NetworkInterfaceSpecificationMakesEachInterface) {
 }
 
 TEST_F(ComputeTest, LaunchIsJournalledAndTouchesTheDocuments) {
+  tell_hosts();
+
   run_one();
 
   EXPECT_EQ(number("SELECT count(*) FROM journal WHERE resource_id LIKE 'i-%' AND before IS NULL"), 1);
