@@ -23,7 +23,8 @@ Result<void> Faults::inject(Fault fault) {
     return {};
   }
   const std::lock_guard lock(mutex_);
-  if (pending_.size() >= max_pending) return fail(Code::resource_limit_exceeded, "Too many faults are waiting already.");
+  if (pending_.size() >= max_pending)
+    return fail(Code::resource_limit_exceeded, "Too many faults are waiting already.");
   pending_.push_back(std::move(fault));
   return {};
 }

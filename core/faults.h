@@ -15,9 +15,9 @@
 namespace virga {
 
 enum class FaultKind {
-  fail,    ///< the call does nothing and reports an error
-  hang,    ///< the call takes `delay`, does nothing and reports that its deadline passed
-  crash,   ///< the process ends in the middle of the call
+  fail,   ///< the call does nothing and reports an error
+  hang,   ///< the call takes `delay`, does nothing and reports that its deadline passed
+  crash,  ///< the process ends in the middle of the call
   // These do not wait for a call, and name one object:
   forget,    ///< the object is lost, as if somebody had removed it behind the host's back
   poweroff,  ///< the guest shuts itself down
@@ -29,7 +29,7 @@ struct Fault {
   FaultKind kind = FaultKind::fail;
   /// An id; "*" for whichever comes first; "@hypervisor", "@network", "@storage" for the calls about no single object.
   std::string object = "*";
-  int count = 1;             ///< how many calls it spoils
+  int count = 1;  ///< how many calls it spoils
   std::chrono::milliseconds delay{0};
 };
 

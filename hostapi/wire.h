@@ -59,7 +59,8 @@ Result<T> decode(const nlohmann::json& json) {
       if (!account.empty()) TRY(AccountId::parse(account));
     }
     auto value = json.template get<T>();
-    if (nlohmann::json(value) != json) {
+    // As text: compared as numbers, -1 equals the unsigned number it was bent into.
+    if (nlohmann::json(value).dump() != json.dump()) {
       const auto difference = nlohmann::json::diff(json, nlohmann::json(value));
       return fail(Code::invalid_parameter_value, "The document has a member that is unknown or out of range.",
                   difference.empty() ? std::string() : difference.front().value("path", std::string()));

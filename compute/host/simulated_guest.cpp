@@ -28,7 +28,8 @@ void SimulatedGuest::boot(Time now, const SimulatedLatencies& latencies) {
   ready_at_ms = (now + latencies.boot).ms;
   const double seconds = static_cast<double>(latencies.boot.count()) / 1000.0;
   print(now, "[    0.000000] Linux version 6.1.0-virga (simulated) #1 SMP");
-  print(now, fmt::format("[    0.004000] Memory: {}K/{}K available, {} CPU(s)", memory_mib * 1000, memory_mib * 1024, vcpus));
+  print(now, fmt::format("[    0.004000] Memory: {}K/{}K available, {} CPU(s)", memory_mib * 1000, memory_mib * 1024,
+                         vcpus));
   print({ready_at_ms}, fmt::format("tiny: init uptime={:.2f}", seconds));
   print({ready_at_ms}, fmt::format("tiny: meta instance-id={}", id.str()));
   print({ready_at_ms}, fmt::format("tiny: ready uptime={:.2f}", seconds));
@@ -98,7 +99,12 @@ std::string SimulatedGuest::console_until(Time now) const {
 }
 
 Domain SimulatedGuest::as_domain() const {
-  Domain domain{.id = id, .start_number = start_number, .state = state, .exit_reason = exit_reason, .disks = {}, .resets = resets};
+  Domain domain{.id = id,
+                .start_number = start_number,
+                .state = state,
+                .exit_reason = exit_reason,
+                .disks = {},
+                .resets = resets};
   if (on())
     for (const auto& disk : disks) domain.disks.push_back(disk.volume);
   return domain;

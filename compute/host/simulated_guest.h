@@ -42,9 +42,9 @@ struct SimulatedGuest {
   DomainState state = DomainState::off;
   ExitReason exit_reason = ExitReason::none;
   bool deaf = false;
-  std::int64_t ready_at_ms = 0;    ///< when it has booted, and begins to answer the power button
-  std::int64_t off_at_ms = 0;      ///< when it will have shut down; 0: not asked to
-  std::int64_t reboot_at_ms = 0;   ///< when it will have gone down for a reboot; 0: not asked to
+  std::int64_t ready_at_ms = 0;   ///< when it has booted, and begins to answer the power button
+  std::int64_t off_at_ms = 0;     ///< when it will have shut down; 0: not asked to
+  std::int64_t reboot_at_ms = 0;  ///< when it will have gone down for a reboot; 0: not asked to
   std::uint64_t resets = 0;
   std::vector<SimulatedDisk> disks;
   std::vector<ConsoleLine> console;

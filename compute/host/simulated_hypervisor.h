@@ -1,9 +1,9 @@
 #pragma once
 
 // The fake of the Hypervisor port: guests that are rows in files. It keeps the port's promises honestly: it has a
-// capacity, guests take time to boot, to shut down and to let go of a disk, a volume can be open in one domain only, and
-// its guests outlive the process as real ones do (a later SimulatedHypervisor on the same directory finds them, with
-// everything that became due in between having happened).
+// capacity, guests take time to boot, to shut down and to let go of a disk, a volume can be open in one domain only,
+// and its guests outlive the process as real ones do (a later SimulatedHypervisor on the same directory finds them,
+// with everything that became due in between having happened).
 //
 // Nothing here waits: what takes time is noted with the moment it becomes due, and happens when somebody looks.
 
@@ -37,7 +37,8 @@ struct SimulatedMachine {
 /// `faults` must not be used after its end.
 class SimulatedHypervisor final : public Hypervisor {
  public:
-  static Result<std::unique_ptr<SimulatedHypervisor>> create(SimulatedMachine machine, const Clock& clock, Faults& faults);
+  static Result<std::unique_ptr<SimulatedHypervisor>> create(SimulatedMachine machine, const Clock& clock,
+                                                             Faults& faults);
   ~SimulatedHypervisor() override;
 
   Result<HypervisorInfo> info() override;

@@ -38,15 +38,16 @@ Result<std::string> kernel_boot_id() {
   return text;
 }
 
-Result<std::unique_ptr<Agent>> Agent::create(AgentOptions options, const Config& config, const Ports& ports, VpcHooks hooks) {
+Result<std::unique_ptr<Agent>> Agent::create(AgentOptions options, const Config& config, const Ports& ports,
+                                             VpcHooks hooks) {
   auto documents = TRY(Documents::open(options.directory / "documents"));
   auto records = TRY(GuestRecords::open(options.directory / "guests"));
   return std::unique_ptr<Agent>(
       new Agent(ports, options, config, std::move(documents), std::move(records), std::move(hooks)));
 }
 
-Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& config, std::unique_ptr<Documents> documents,
-             std::unique_ptr<GuestRecords> records, VpcHooks hooks)
+Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& config,
+             std::unique_ptr<Documents> documents, std::unique_ptr<GuestRecords> records, VpcHooks hooks)
     : ports_(ports),
       documents_(std::move(documents)),
       records_(std::move(records)),
@@ -199,11 +200,14 @@ std::optional<compute::WantedInstance> Agent::instance_by_address(const VpcId& v
   const auto network = wanted->vpcs.find(vpc);
   if (network == wanted->vpcs.end()) return std::nullopt;
   for (const auto& interface : network->second->wanted.interfaces) {
-    if (!interface.local || std::find(interface.private_ips.begin(), interface.private_ips.end(), address) == interface.private_ips.end()) continue;
+    if (!interface.local ||
+        std::find(interface.private_ips.begin(), interface.private_ips.end(), address) == interface.private_ips.end())
+      continue;
     const auto instance = wanted->instances.find(interface.instance);
     if (instance == wanted->instances.end() || instance->second->remnant) return std::nullopt;
     const auto& nics = instance->second->wanted.nics;
-    const bool has_it = std::any_of(nics.begin(), nics.end(), [&](const auto& nic) { return nic.interface == interface.id && nic.vpc == vpc; });
+    const bool has_it = std::any_of(nics.begin(), nics.end(),
+                                    [&](const auto& nic) { return nic.interface == interface.id && nic.vpc == vpc; });
     return has_it ? std::optional(instance->second->wanted) : std::nullopt;
   }
   return std::nullopt;

@@ -6,8 +6,8 @@
 //
 // Three reconcilers (storage, network, compute), each on a thread of its own, plus one for imports of images. Each pass
 // reads what is wanted, looks at what is there, plans (plan_*.h, pure), and takes the steps; after kill -9 at any point
-// the next start does the same. One object's failure never stops the others: it is retried with back-off, and the reason
-// is in that object's `problem`.
+// the next start does the same. One object's failure never stops the others: it is retried with back-off, and the
+// reason is in that object's `problem`.
 
 #include <filesystem>
 #include <memory>
@@ -64,7 +64,8 @@ class Agent {
   Result<void> remove(DocumentKind kind, const std::string& id);
   /// What was last seen; every document has its object in it from the moment it is put until it is forgotten.
   HostState state() const;
-  Result<std::uint64_t> wait_for_change(std::uint64_t sequence, const std::string& boot_id, std::chrono::milliseconds wait);
+  Result<std::uint64_t> wait_for_change(std::uint64_t sequence, const std::string& boot_id,
+                                        std::chrono::milliseconds wait);
   std::string boot_id() const { return observed_.current().boot_id; }
   Result<void> import_image(const ImageId& id, const std::string& path);
   /// InvalidInstanceID.NotFound unless the instance has a document here.

@@ -43,7 +43,8 @@ Pass ComputeReconciler::pass() {
   shared_.observed.set_instances(std::move(observed));
   auto problems = capacity_problems_;
   problems.insert(problems.end(), orphan_problems_.begin(), orphan_problems_.end());
-  for (const auto& [id, why] : records_.damaged()) problems.push_back("the host's record of " + id + " is damaged: " + why);
+  for (const auto& [id, why] : records_.damaged())
+    problems.push_back("the host's record of " + id + " is damaged: " + why);
   shared_.observed.set_problems("compute", std::move(problems));
   std::erase_if(memory_, [&](const auto& entry) { return !wanted->instances.contains(entry.first); });
   return {.progressed = progressed, .next = next};
@@ -59,20 +60,22 @@ void ComputeReconciler::report_capacity(Time now) {
   capacity_read_ = now;
   capacity_problems_ = info->problems;
   const auto memory = std::max<std::int64_t>(0, info->memory_mib - config_.reserved_memory_mib);
-  shared_.observed.set_compute_capacity(info->accelerator, static_cast<std::int64_t>(info->cpus * config_.vcpu_overcommit),
-                                        static_cast<std::int64_t>(static_cast<double>(memory) * config_.memory_overcommit));
+  shared_.observed.set_compute_capacity(
+      info->accelerator, static_cast<std::int64_t>(info->cpus * config_.vcpu_overcommit),
+      static_cast<std::int64_t>(static_cast<double>(memory) * config_.memory_overcommit));
 }
 
 std::string ComputeReconciler::waiting_for(const compute::WantedInstance& wanted) const {
   for (const auto& disk : wanted.disks)
     if (!shared_.readiness.has_volume(disk.volume)) return "Waiting for volume " + disk.volume.str() + ".";
   for (const auto& nic : wanted.nics)
-    if (!shared_.readiness.has_interface(nic.vpc, nic.interface)) return "Waiting for the network of " + nic.interface.str() + ".";
+    if (!shared_.readiness.has_interface(nic.vpc, nic.interface))
+      return "Waiting for the network of " + nic.interface.str() + ".";
   return {};
 }
 
-InstanceFacts ComputeReconciler::gather(const Entry<compute::WantedInstance>& entry, const Domains& domains, Memory& memory,
-                                        Time now) {
+InstanceFacts ComputeReconciler::gather(const Entry<compute::WantedInstance>& entry, const Domains& domains,
+                                        Memory& memory, Time now) {
   const auto& wanted = entry.wanted;
   if (memory.generation != wanted.generation || memory.removed != entry.removed) {
     memory.generation = wanted.generation;
@@ -123,13 +126,15 @@ void ComputeReconciler::check_plugs(const InstanceFacts& facts, Memory& memory) 
     const auto vpc = documents->vpcs.find(nic.vpc);
     // Without an applied VPC there is nothing to plug into; while its document is damaged nothing of it is touched.
     if (vpc == documents->vpcs.end() || !shared_.readiness.has_interface(nic.vpc, nic.interface)) continue;
-    if (!shared_.ports.network.is_plugged(vpc->second->wanted, nic.interface)) memory.unplugged.push_back(nic.interface);
+    if (!shared_.ports.network.is_plugged(vpc->second->wanted, nic.interface))
+      memory.unplugged.push_back(nic.interface);
   }
 }
 
 bool ComputeReconciler::run_steps(const InstancePlan& plan, const InstanceFacts& facts, Memory& memory) {
   const auto is_planned = [&](const std::string& key) {
-    return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const InstanceStep& step) { return step.key() == key; });
+    return std::any_of(plan.steps.begin(), plan.steps.end(),
+                       [&](const InstanceStep& step) { return step.key() == key; });
   };
   memory.backoff.keep_only(is_planned);
   std::erase_if(memory.done, [&](const auto& done) { return !is_planned(done.first); });
@@ -186,14 +191,17 @@ compute::ObservedInstance ComputeReconciler::observe(const InstancePlan& plan, c
   const auto launch_problem = memory.backoff.problem_of("launch");
   if (plan.state == GuestState::waiting && !launch_problem.empty()) observed.state = GuestState::failed;
   const auto attached = is_on(facts.domain) ? facts.domain->disks : std::vector<VolumeId>();
-  const auto has = [&](const VolumeId& id) { return std::find(attached.begin(), attached.end(), id) != attached.end(); };
+  const auto has = [&](const VolumeId& id) {
+    return std::find(attached.begin(), attached.end(), id) != attached.end();
+  };
   for (const auto& disk : wanted.disks) {
     observed.disks.push_back({.volume = disk.volume,
                               .attached = has(disk.volume),
                               .problem = memory.backoff.problem_of("attach " + disk.volume.str())});
   }
   for (const auto& volume : attached) {
-    const bool named = std::any_of(wanted.disks.begin(), wanted.disks.end(), [&](const auto& disk) { return disk.volume == volume; });
+    const bool named =
+        std::any_of(wanted.disks.begin(), wanted.disks.end(), [&](const auto& disk) { return disk.volume == volume; });
     if (!named) {
       observed.disks.push_back(
           {.volume = volume, .attached = true, .problem = memory.backoff.problem_of("detach " + volume.str())});
@@ -237,7 +245,8 @@ bool ComputeReconciler::remove_orphans(const WantedState& wanted, const Domains&
   for (const auto& [id, domain] : domains) {
     if (wanted.instances.contains(id) || wanted.is_damaged(id.str())) continue;
     if (wanted.fresh) {
-      orphan_problems_.push_back("guest " + id.str() + " has no document, and this host's documents are new; left alone");
+      orphan_problems_.push_back("guest " + id.str() +
+                                 " has no document, and this host's documents are new; left alone");
       continue;
     }
     const Time now = shared_.ports.clock.now();

@@ -1,7 +1,7 @@
 #include "hostapi/agent/documents.h"
 
-#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
 
 #include "core/durable_file.h"
 #include "hostapi/wire.h"
@@ -146,7 +146,8 @@ Result<PutEffect> Documents::put_entry(DocumentKind kind, Entries<IdType, T> Wan
 }
 
 template <class IdType, class T>
-Result<PutEffect> Documents::remove_entry(DocumentKind kind, Entries<IdType, T> WantedState::*member, const IdType& id) {
+Result<PutEffect> Documents::remove_entry(DocumentKind kind, Entries<IdType, T> WantedState::*member,
+                                          const IdType& id) {
   const std::lock_guard lock(write_mutex_);
   const auto state = current();
   const auto found = ((*state).*member).find(id);

@@ -14,7 +14,8 @@ Result<void> ImageImports::enqueue(const ImageId& id, const std::string& path) {
     return fail(Code::invalid_parameter_value, "The image's file must be named by its absolute path.");
   }
   const std::lock_guard lock(mutex_);
-  const bool queued = std::any_of(waiting_.begin(), waiting_.end(), [&](const Import& import) { return import.id == id; });
+  const bool queued =
+      std::any_of(waiting_.begin(), waiting_.end(), [&](const Import& import) { return import.id == id; });
   if (queued) return {};
   if (waiting_.size() >= max_waiting) return fail(Code::request_limit_exceeded, "Too many images wait to be imported.");
   waiting_.push_back({id, path});
@@ -43,7 +44,8 @@ Pass ImageImports::pass() {
 std::vector<storage::ObservedImage> ImageImports::merged_with(std::vector<storage::ObservedImage> images) const {
   const std::lock_guard lock(mutex_);
   const auto listed = [&](const ImageId& id) {
-    return std::any_of(images.begin(), images.end(), [&](const storage::ObservedImage& image) { return image.id == id; });
+    return std::any_of(images.begin(), images.end(),
+                       [&](const storage::ObservedImage& image) { return image.id == id; });
   };
   std::vector<storage::ObservedImage> more;
   const auto add = [&](const ImageId& id, const std::string& problem) {

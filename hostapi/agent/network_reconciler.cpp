@@ -129,7 +129,8 @@ void NetworkReconciler::report(const WantedState& wanted) {
                         .problem = memory_of(id, *entry).backoff.any_problem()});
   }
   for (const auto& [id, why] : wanted.damaged) {
-    if (const auto vpc = VpcId::parse(id)) observed.push_back({.id = *vpc, .generation = 0, .problem = "its document is damaged"});
+    if (const auto vpc = VpcId::parse(id))
+      observed.push_back({.id = *vpc, .generation = 0, .problem = "its document is damaged"});
   }
   shared_.observed.set_vpcs(std::move(observed));
   auto problems = shared_.ports.network.problems();

@@ -46,8 +46,12 @@ void Observed::set_list(std::vector<T> HostState::*member, std::vector<T> values
 void Observed::set_instances(std::vector<compute::ObservedInstance> instances) {
   set_list(&HostState::instances, std::move(instances));
 }
-void Observed::set_volumes(std::vector<storage::ObservedVolume> volumes) { set_list(&HostState::volumes, std::move(volumes)); }
-void Observed::set_images(std::vector<storage::ObservedImage> images) { set_list(&HostState::images, std::move(images)); }
+void Observed::set_volumes(std::vector<storage::ObservedVolume> volumes) {
+  set_list(&HostState::volumes, std::move(volumes));
+}
+void Observed::set_images(std::vector<storage::ObservedImage> images) {
+  set_list(&HostState::images, std::move(images));
+}
 void Observed::set_vpcs(std::vector<network::ObservedVpc> vpcs) { set_list(&HostState::vpcs, std::move(vpcs)); }
 
 void Observed::set_instance(const compute::ObservedInstance& instance) {
@@ -66,7 +70,8 @@ void Observed::set_instance(const compute::ObservedInstance& instance) {
 
 void Observed::set_compute_capacity(std::string accelerator, std::int64_t vcpus, std::int64_t memory_mib) {
   const std::lock_guard lock(mutex_);
-  if (state_.accelerator == accelerator && state_.capacity.vcpus == vcpus && state_.capacity.memory_mib == memory_mib) return;
+  if (state_.accelerator == accelerator && state_.capacity.vcpus == vcpus && state_.capacity.memory_mib == memory_mib)
+    return;
   state_.accelerator = std::move(accelerator);
   state_.capacity.vcpus = vcpus;
   state_.capacity.memory_mib = memory_mib;
@@ -94,7 +99,8 @@ HostState Observed::current() const {
   return state_;
 }
 
-Result<std::uint64_t> Observed::wait(std::uint64_t sequence, const std::string& boot_id, std::chrono::milliseconds wait) {
+Result<std::uint64_t> Observed::wait(std::uint64_t sequence, const std::string& boot_id,
+                                     std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
   if (boot_id == state_.boot_id && sequence >= state_.sequence && !closed_) {
     if (waiters_ >= max_waiters) return fail(Code::request_limit_exceeded, "Too many are waiting for events already.");

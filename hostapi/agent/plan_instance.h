@@ -32,18 +32,18 @@ enum class InstanceStepKind {
   resume,           ///< a guest that had been started and is paused
   shutdown,         ///< press the power button
   destroy,
-  unplug_all,       ///< the guest is off: its taps go
-  forget,           ///< definition, record, document: the removed instance is gone
+  unplug_all,  ///< the guest is off: its taps go
+  forget,      ///< definition, record, document: the removed instance is gone
   reboot,
-  reset,            ///< the guest did not answer the reboot
+  reset,  ///< the guest did not answer the reboot
   attach_disk,
   detach_disk,
 };
 
 struct InstanceStep {
   InstanceStepKind kind = InstanceStepKind::launch;
-  VolumeId volume = {};               ///< attach_disk, detach_disk
-  NetworkInterfaceId interface = {};  ///< plug
+  VolumeId volume = {};                                    ///< attach_disk, detach_disk
+  NetworkInterfaceId interface = {};                       ///< plug
   compute::ExitReason reason = compute::ExitReason::none;  ///< record_exit
 
   /// Names the step among those of its instance, for back-off.
@@ -65,13 +65,13 @@ struct InstanceFacts {
   bool removed = false;
   std::optional<compute::Domain> domain;
   GuestRecord record;
-  std::string boot_id;                      ///< of the kernel running now
-  std::string waiting_for;                  ///< what a launch still needs; empty: nothing
-  std::set<VolumeId> ready_volumes;         ///< of those it wants
+  std::string boot_id;                        ///< of the kernel running now
+  std::string waiting_for;                    ///< what a launch still needs; empty: nothing
+  std::set<VolumeId> ready_volumes;           ///< of those it wants
   std::vector<NetworkInterfaceId> unplugged;  ///< its interfaces seen not to be plugged (only looked at while it is on)
-  bool taps_gone = false;                   ///< unplug_all was done since it was last on
-  std::optional<Time> stop_asked;           ///< when the guest was first asked to stop
-  std::optional<Time> stop_repeated;        ///< when it was last asked
+  bool taps_gone = false;                     ///< unplug_all was done since it was last on
+  std::optional<Time> stop_asked;             ///< when the guest was first asked to stop
+  std::optional<Time> stop_repeated;          ///< when it was last asked
   std::optional<PendingReboot> reboot;
   Time now;
 };

@@ -16,7 +16,8 @@ enum class Moved { some, end, failed };
 /// Waits for the receiver, which may be slow, but not longer than until `stop`.
 bool send_all(int to, int stop, std::string_view bytes) {
   while (!bytes.empty()) {
-    std::array<pollfd, 2> waiting{pollfd{.fd = to, .events = POLLOUT, .revents = 0}, pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
+    std::array<pollfd, 2> waiting{pollfd{.fd = to, .events = POLLOUT, .revents = 0},
+                                  pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
     if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return false;
     if (waiting[1].revents != 0) return false;
     const ssize_t sent = ::send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -31,7 +31,8 @@ HttpResponse error_response(const Error& error) {
   const auto name = code_name(error.code);
   HttpResponse response;
   response.status = status_of(error.code, name);
-  response.body = nlohmann::json{{"code", name}, {"message", error.message}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  response.body = nlohmann::json{{"code", name}, {"message", error.message}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace);
   return response;
 }
 
@@ -74,7 +75,8 @@ Result<T> number(std::string_view query, std::string_view name) {
 }
 
 Result<void> require_upgrade(const HttpRequest& request) {
-  if (request.headers.find("Upgrade") == nullptr) return fail(Code::invalid_parameter, "This call needs an Upgrade to a stream.");
+  if (request.headers.find("Upgrade") == nullptr)
+    return fail(Code::invalid_parameter, "This call needs an Upgrade to a stream.");
   return {};
 }
 
@@ -149,7 +151,8 @@ Result<HttpResponse> Server::dispatch(const Route& route) {
 Result<HttpResponse> Server::documents(const Route& route) {
   const auto kind = kind_of(route.parts[1]);
   if (!kind || route.parts.size() != 3) return no_such_route();
-  if (route.request.method == "PUT" && *kind != DocumentKind::image) return put(*kind, route.parts[2], route.request.body);
+  if (route.request.method == "PUT" && *kind != DocumentKind::image)
+    return put(*kind, route.parts[2], route.request.body);
   if (route.request.method != "DELETE") return no_such_route();
   TRY_VOID(agent_.remove(*kind, std::string(route.parts[2])));
   return empty_response(204);

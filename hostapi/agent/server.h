@@ -5,12 +5,12 @@
 //   PUT    /v1/vpcs/{id}  /v1/volumes/{id}  /v1/instances/{id}      the wanted document; 204
 //   DELETE /v1/vpcs/{id}  /v1/volumes/{id}  /v1/instances/{id}  /v1/images/{id}     204
 //   GET    /v1/state                                                HostState
-//   GET    /v1/events?after=N&wait_ms=M&boot_id=B                   {"sequence", "boot_id"}: answered at the next change
-//   GET    /v1/instances/{id}/console                               the last output, as it is
-//   GET    /v1/instances/{id}/serial                (Upgrade)       bytes to and from the serial console
-//   GET    /v1/vpcs/{id}/connect?address=A&port=P   (Upgrade)       bytes to and from A:P inside the VPC
-//   POST   /v1/images/{id}    {"path"}                              202; for who may read as much as this role
-//   POST   /v1/simulate       {"fault", "object", "count", "delay_ms"}   204; simulated hosts only
+//   GET    /v1/events?after=N&wait_ms=M&boot_id=B                   {"sequence", "boot_id"}: answered at the next
+//   change GET    /v1/instances/{id}/console                               the last output, as it is GET
+//   /v1/instances/{id}/serial                (Upgrade)       bytes to and from the serial console GET
+//   /v1/vpcs/{id}/connect?address=A&port=P   (Upgrade)       bytes to and from A:P inside the VPC POST /v1/images/{id}
+//   {"path"}                              202; for who may read as much as this role POST   /v1/simulate {"fault",
+//   "object", "count", "delay_ms"}   204; simulated hosts only
 //
 // Who may speak: root and the control role's user, by the credentials of the unix socket; all others get 403.
 

@@ -60,7 +60,8 @@ void StorageReconciler::remove_leftovers() {
 }
 
 std::optional<std::set<VolumeId>> StorageReconciler::attached_volumes(const WantedState& wanted) {
-  const bool matters = std::any_of(wanted.volumes.begin(), wanted.volumes.end(), [](const auto& entry) { return entry.second->removed; });
+  const bool matters = std::any_of(wanted.volumes.begin(), wanted.volumes.end(),
+                                   [](const auto& entry) { return entry.second->removed; });
   if (!matters) return std::nullopt;
   const auto domains = shared_.ports.hypervisor.list();
   if (!domains) return std::nullopt;

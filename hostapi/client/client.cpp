@@ -57,9 +57,11 @@ Error error_of_answer(long status, const std::string& body) {
   const auto json = parse_json(body);
   if (json && json->is_object() && json->contains("code") && json->contains("message") && (*json)["code"].is_string() &&
       (*json)["message"].is_string()) {
-    return {parse_code((*json)["code"].get<std::string>()), (*json)["message"].get<std::string>(), "answered by the host"};
+    return {parse_code((*json)["code"].get<std::string>()), (*json)["message"].get<std::string>(),
+            "answered by the host"};
   }
-  return {Code::unavailable, "The host cannot be reached at present.", fmt::format("the host answered with status {}", status)};
+  return {Code::unavailable, "The host cannot be reached at present.",
+          fmt::format("the host answered with status {}", status)};
 }
 
 Result<std::string> Client::call(const std::string& method, const std::string& target, const std::string& body,
@@ -90,7 +92,9 @@ Result<std::string> Client::call(const std::string& method, const std::string& t
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
   const CURLcode code = curl_easy_perform(curl.get());
   if (code != CURLE_OK) {
-    const std::string why = answer.too_large ? "the answer is too large" : reason[0] ? reason : curl_easy_strerror(code);
+    const std::string why = answer.too_large ? "the answer is too large"
+                            : reason[0]      ? reason
+                                             : curl_easy_strerror(code);
     return fail(Code::unavailable, "The host cannot be reached at present.", method + " " + target + ": " + why);
   }
   long status = 0;
@@ -154,7 +158,8 @@ Result<void> Client::import_image(const ImageId& image, const std::string& path)
   return {};
 }
 
-Result<void> Client::simulate(const std::string& fault, const std::string& object, int count, std::chrono::milliseconds delay) {
+Result<void> Client::simulate(const std::string& fault, const std::string& object, int count,
+                              std::chrono::milliseconds delay) {
   const nlohmann::json body = {{"fault", fault}, {"object", object}, {"count", count}, {"delay_ms", delay.count()}};
   TRY(call("POST", "/v1/simulate", body.dump()));
   return {};

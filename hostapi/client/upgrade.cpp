@@ -60,10 +60,12 @@ Result<char> read_byte(int fd, SteadyClock::time_point deadline) {
 
 }  // namespace
 
-Result<UniqueFd> open_upgraded(const std::string& socket, const std::string& target, std::chrono::milliseconds timeout) {
+Result<UniqueFd> open_upgraded(const std::string& socket, const std::string& target,
+                               std::chrono::milliseconds timeout) {
   const auto deadline = SteadyClock::now() + timeout;
   auto fd = TRY(connect_to(socket));
-  TRY_VOID(send_all(fd.get(), "GET " + target + " HTTP/1.1\r\nHost: host\r\nConnection: Upgrade\r\nUpgrade: virga-stream\r\n\r\n"));
+  TRY_VOID(send_all(
+      fd.get(), "GET " + target + " HTTP/1.1\r\nHost: host\r\nConnection: Upgrade\r\nUpgrade: virga-stream\r\n\r\n"));
   std::string head;
   while (!head.ends_with("\r\n\r\n")) {
     if (head.size() >= max_head_bytes) return unreachable("the answer's head is too large");

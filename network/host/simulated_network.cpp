@@ -14,8 +14,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SimulatedVpc, id, generation, taps)
 namespace {
 
 const WantedInterface* find_local(const WantedVpc& vpc, const NetworkInterfaceId& id) {
-  const auto found = std::find_if(vpc.interfaces.begin(), vpc.interfaces.end(),
-                                  [&](const WantedInterface& interface) { return interface.id == id && interface.local; });
+  const auto found = std::find_if(vpc.interfaces.begin(), vpc.interfaces.end(), [&](const WantedInterface& interface) {
+    return interface.id == id && interface.local;
+  });
   return found == vpc.interfaces.end() ? nullptr : &*found;
 }
 
@@ -151,7 +152,8 @@ Result<std::vector<std::string>> SimulatedNetwork::remove_orphans(const std::vec
   const std::lock_guard lock(mutex_);
   for (auto entry = vpcs_.begin(); entry != vpcs_.end();) {
     auto& vpc = (entry++)->second;
-    const bool wanted = std::any_of(known.begin(), known.end(), [&](const WantedVpc& other) { return other.id == vpc.id; });
+    const bool wanted =
+        std::any_of(known.begin(), known.end(), [&](const WantedVpc& other) { return other.id == vpc.id; });
     if (wanted || has_plugged(vpc)) continue;
     removed.push_back(vpc.id.str());
     vpc.generation = 0;
@@ -165,7 +167,8 @@ Result<UniqueFd> SimulatedNetwork::listen(const WantedVpc&, std::string_view, st
   return fail(Code::unsupported_operation, "A simulated network carries no packets.");
 }
 
-Result<UniqueFd> SimulatedNetwork::connect(const WantedVpc&, std::string_view, std::uint16_t, std::chrono::milliseconds) {
+Result<UniqueFd> SimulatedNetwork::connect(const WantedVpc&, std::string_view, std::uint16_t,
+                                           std::chrono::milliseconds) {
   return fail(Code::unsupported_operation, "A simulated network carries no packets.");
 }
 

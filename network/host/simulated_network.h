@@ -1,7 +1,7 @@
 #pragma once
 
-// The fake of the HostNetwork port: which VPCs, taps and plugged interfaces there would be. It refuses what the real one
-// refuses, and its state outlives the process as kernel objects do. It carries no packets.
+// The fake of the HostNetwork port: which VPCs, taps and plugged interfaces there would be. It refuses what the real
+// one refuses, and its state outlives the process as kernel objects do. It carries no packets.
 
 #include <filesystem>
 #include <functional>
@@ -21,7 +21,7 @@ enum class TapPlace { root, plugged };
 /// What exists of one VPC on the simulated host.
 struct SimulatedVpc {
   VpcId id;
-  std::uint64_t generation = 0;  ///< of the document last applied; 0: only taps exist
+  std::uint64_t generation = 0;          ///< of the document last applied; 0: only taps exist
   std::map<std::string, TapPlace> taps;  ///< by interface id
 };
 

@@ -107,7 +107,9 @@ void SimulatedVolumes::forget(const std::string& object) {
 }
 
 std::string SimulatedVolumes::path(const VolumeId& id) const { return (directory_ / (id.str() + ".json")).string(); }
-std::string SimulatedVolumes::image_path(const ImageId& id) const { return (directory_ / (id.str() + ".json")).string(); }
+std::string SimulatedVolumes::image_path(const ImageId& id) const {
+  return (directory_ / (id.str() + ".json")).string();
+}
 
 std::int64_t SimulatedVolumes::promised_gib() const {
   std::int64_t sum = 0;
@@ -125,8 +127,9 @@ Result<void> SimulatedVolumes::create(const WantedVolume& volume) {
       }
       const auto free_gib = total_gib_ - promised_gib();
       if (static_cast<std::int64_t>(volume.size_gib) > free_gib) {
-        return fail(Code::insufficient_volume_capacity,
-                    fmt::format("The host has not enough storage: needed {} GiB, free {} GiB.", volume.size_gib, free_gib));
+        return fail(
+            Code::insufficient_volume_capacity,
+            fmt::format("The host has not enough storage: needed {} GiB, free {} GiB.", volume.size_gib, free_gib));
       }
       TRY_VOID(replace_file(path(volume.id), nlohmann::json(volume).dump(), Durability::process_end));
       volumes_.emplace(volume.id, volume);
@@ -179,7 +182,8 @@ Result<ObservedImage> SimulatedVolumes::import_image(const ImageId& id, const st
 Result<void> SimulatedVolumes::remove_image(const ImageId& id) {
   TRY_VOID(faults_.enter("storage.remove_image", id.str()));
   const std::lock_guard lock(mutex_);
-  const bool in_use = std::any_of(volumes_.begin(), volumes_.end(), [&](const auto& entry) { return entry.second.image == id; });
+  const bool in_use =
+      std::any_of(volumes_.begin(), volumes_.end(), [&](const auto& entry) { return entry.second.image == id; });
   if (in_use) return fail(Code::incorrect_state, "A volume is based on the image.");
   TRY_VOID(remove_file(image_path(id), Durability::process_end));
   images_.erase(id);

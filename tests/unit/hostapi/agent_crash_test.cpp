@@ -15,8 +15,8 @@ struct Killed {};
 
 class AgentCrashTest : public AgentTest {
  protected:
-  /// Runs `settle` with the role ended at its n-th moment of a call; whether it came so far. Looking (list, info) has no
-  /// effect that could be cut in two and is not counted.
+  /// Runs `settle` with the role ended at its n-th moment of a call; whether it came so far. Looking (list, info) has
+  /// no effect that could be cut in two and is not counted.
   bool ends_at(int moment) {
     int count = 0;
     faults_->set_probe([&, moment](std::string_view call, Faults::Moment) {
@@ -36,7 +36,8 @@ class AgentCrashTest : public AgentTest {
   }
   void reset_all() {
     end_role();
-    for (const auto* part : {"agent", "guests", "network", "volumes"}) std::filesystem::remove_all(directory_.path() / part);
+    for (const auto* part : {"agent", "guests", "network", "volumes"})
+      std::filesystem::remove_all(directory_.path() / part);
     start_role();
   }
   std::string last_call_;
@@ -113,7 +114,8 @@ TEST_F(AgentCrashTest, LaunchAfterARebootOfTheMachineConvergesWhereverItIsCut) {
 
 TEST_F(AgentCrashTest, FailureOfAnyCallOfALaunchIsOvercome) {
   for (int failures = 1; failures <= 4; ++failures) {
-    for (const auto& object : {id<InstanceId>(1).str(), id<NetworkInterfaceId>(1).str(), id<VolumeId>(1).str(), id<VpcId>(1).str()}) {
+    for (const auto& object :
+         {id<InstanceId>(1).str(), id<NetworkInterfaceId>(1).str(), id<VolumeId>(1).str(), id<VpcId>(1).str()}) {
       reset_all();
       put_all(1);
       ASSERT_TRUE(faults_->inject({.kind = FaultKind::fail, .object = object, .count = failures, .delay = {}}));

@@ -191,7 +191,8 @@ TEST_F(AgentTest, OlderGenerationsAreWithoutEffect) {
 
 TEST_F(AgentTest, FailedLaunchLeavesNothingAndIsTriedAgainLater) {
   put_all(2);
-  ASSERT_TRUE(faults_->inject({.kind = FaultKind::fail, .object = id<NetworkInterfaceId>(1).str(), .count = 3, .delay = {}}));
+  ASSERT_TRUE(
+      faults_->inject({.kind = FaultKind::fail, .object = id<NetworkInterfaceId>(1).str(), .count = 3, .delay = {}}));
   settle();
   EXPECT_EQ(seen(1).state, GuestState::failed);
   EXPECT_FALSE(seen(1).problem.empty());
@@ -211,7 +212,8 @@ TEST_F(AgentTest, BackOffGrowsToItsCap) {
     launches += call == "hypervisor.start_paused" && moment == Faults::Moment::before;
   });
   ASSERT_TRUE(hypervisor_->kill_process(id<InstanceId>(1)));
-  ASSERT_TRUE(faults_->inject({.kind = FaultKind::fail, .object = id<InstanceId>(1).str(), .count = 1'000'000, .delay = {}}));
+  ASSERT_TRUE(
+      faults_->inject({.kind = FaultKind::fail, .object = id<InstanceId>(1).str(), .count = 1'000'000, .delay = {}}));
   auto again = wanted_instance(1, 2);
   again.start_number = 2;
   ASSERT_TRUE(agent_->put(again));
@@ -267,7 +269,11 @@ TEST_F(AgentTest, RebootsOncePerNumber) {
   put_all(1);
   settle();
   run_for(seconds(2));
-  ASSERT_TRUE(agent_->put([] { auto i = wanted_instance(1, 2); i.reboot_number = 1; return i; }()));
+  ASSERT_TRUE(agent_->put([] {
+    auto i = wanted_instance(1, 2);
+    i.reboot_number = 1;
+    return i;
+  }()));
   run_for(seconds(5));
   EXPECT_EQ(domain(1).resets, 1U);
   start_role();
@@ -280,7 +286,11 @@ TEST_F(AgentTest, GuestDeafToTheRebootIsReset) {
   settle();
   run_for(seconds(2));
   ASSERT_TRUE(hypervisor_->make_deaf(id<InstanceId>(1)));
-  ASSERT_TRUE(agent_->put([] { auto i = wanted_instance(1, 2); i.reboot_number = 1; return i; }()));
+  ASSERT_TRUE(agent_->put([] {
+    auto i = wanted_instance(1, 2);
+    i.reboot_number = 1;
+    return i;
+  }()));
   run_for(seconds(50));
   EXPECT_EQ(domain(1).resets, 0U);
   run_for(seconds(15));
@@ -403,7 +413,8 @@ TEST_F(AgentTest, MetadataIsFoundByVpcAndAddress) {
 TEST_F(AgentTest, InterfaceThatLostItsPlugIsPluggedAgainOrReported) {
   put_all(1);
   settle();
-  ASSERT_TRUE(faults_->inject({.kind = FaultKind::forget, .object = id<NetworkInterfaceId>(1).str(), .count = 1, .delay = {}}));
+  ASSERT_TRUE(
+      faults_->inject({.kind = FaultKind::forget, .object = id<NetworkInterfaceId>(1).str(), .count = 1, .delay = {}}));
   run_for(seconds(60), seconds(5));
   EXPECT_EQ(seen(1).state, GuestState::running) << "a running guest is never ended for it";
   EXPECT_FALSE(seen(1).problem.empty());

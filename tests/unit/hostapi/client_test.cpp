@@ -13,7 +13,9 @@ namespace {
 /// Client and host over a real unix socket.
 class ClientTest : public AgentTest {
  protected:
-  ClientTest() : client_(directory_.path() / "host.sock"), host_(std::make_unique<Server>(*agent_, ServerOptions{.control_uid = ::getuid(), .faults = faults_.get()})) {
+  ClientTest()
+      : client_(directory_.path() / "host.sock"),
+        host_(std::make_unique<Server>(*agent_, ServerOptions{.control_uid = ::getuid(), .faults = faults_.get()})) {
     auto server = http::Server::create({.max_body_bytes = 64 << 20}, 4);
     EXPECT_TRUE(server);
     server_ = std::move(*server);

@@ -92,9 +92,12 @@ class AgentTest : public ::testing::Test {
   void start_role() {
     end_role();
     faults_ = std::make_unique<Faults>();
-    auto hypervisor = compute::SimulatedHypervisor::create(
-        {.directory = directory_.path() / "guests", .cpus = 4, .memory_mib = 8192, .latencies = {}, .watch_clock = false}, clock_,
-        *faults_);
+    auto hypervisor = compute::SimulatedHypervisor::create({.directory = directory_.path() / "guests",
+                                                            .cpus = 4,
+                                                            .memory_mib = 8192,
+                                                            .latencies = {},
+                                                            .watch_clock = false},
+                                                           clock_, *faults_);
     auto network = network::SimulatedNetwork::create(directory_.path() / "network", *faults_);
     auto volumes = storage::SimulatedVolumes::create(directory_.path() / "volumes", 1000, *faults_);
     ASSERT_TRUE(hypervisor && network && volumes);
@@ -160,7 +163,8 @@ class AgentTest : public ::testing::Test {
   }
   bool knows(unsigned number) const { return !seen(number).id.empty(); }
   compute::Domain domain(unsigned number) {
-    for (const auto& domain : hypervisor_->list().value())
+    const auto domains = hypervisor_->list().value();
+    for (const auto& domain : domains)
       if (domain.id == id<InstanceId>(number)) return domain;
     return {};
   }

@@ -41,7 +41,8 @@ Domain domain_in(DomainState state, std::uint64_t start_number = 1) {
 InstanceFacts facts_of_running() {
   auto facts = facts_of_new();
   facts.domain = domain_in(DomainState::running);
-  facts.record = {.start_number = 1, .reboot_number = 0, .boot_id = "boot", .exited = false, .exit_reason = ExitReason::none};
+  facts.record = {
+      .start_number = 1, .reboot_number = 0, .boot_id = "boot", .exited = false, .exit_reason = ExitReason::none};
   return facts;
 }
 
@@ -73,18 +74,31 @@ InstanceFacts change(InstanceFacts facts, const std::function<void(InstanceFacts
 
 const Case cases[] = {
     {"new", facts_of_new, {Kind::launch}, GuestState::waiting},
-    {"not_ready", [] { return change(facts_of_new(), [](auto& f) { f.waiting_for = "a volume"; }); }, {}, GuestState::waiting},
+    {"not_ready",
+     [] { return change(facts_of_new(), [](auto& f) { f.waiting_for = "a volume"; }); },
+     {},
+     GuestState::waiting},
     {"running", facts_of_running, {}, GuestState::running},
     {"left_paused_in_mid_launch",
      [] { return change(facts_of_new(), [](auto& f) { f.domain = domain_in(DomainState::paused); }); },
      {Kind::continue_launch},
      GuestState::waiting},
     {"left_paused_by_an_older_start",
-     [] { return change(facts_of_new(), [](auto& f) { f.wanted.start_number = 2; f.domain = domain_in(DomainState::paused); }); },
+     [] {
+       return change(facts_of_new(), [](auto& f) {
+         f.wanted.start_number = 2;
+         f.domain = domain_in(DomainState::paused);
+       });
+     },
      {Kind::destroy},
      GuestState::stopping},
     {"left_paused_before_a_loss_of_power",
-     [] { return change(facts_of_running(), [](auto& f) { f.record.boot_id = "old"; f.domain = domain_in(DomainState::paused); }); },
+     [] {
+       return change(facts_of_running(), [](auto& f) {
+         f.record.boot_id = "old";
+         f.domain = domain_in(DomainState::paused);
+       });
+     },
      {Kind::continue_launch},
      GuestState::waiting},
     {"paused_after_its_start",
@@ -121,10 +135,17 @@ const Case cases[] = {
      },
      {},
      GuestState::exited},
-    {"vanished", [] { return change(facts_of_running(), [](auto& f) { f.domain.reset(); }); }, {Kind::record_exit, Kind::unplug_all},
+    {"vanished",
+     [] { return change(facts_of_running(), [](auto& f) { f.domain.reset(); }); },
+     {Kind::record_exit, Kind::unplug_all},
      GuestState::exited},
     {"off_after_a_loss_of_power",
-     [] { return change(facts_of_running(), [](auto& f) { f.domain.reset(); f.record.boot_id = "old"; }); },
+     [] {
+       return change(facts_of_running(), [](auto& f) {
+         f.domain.reset();
+         f.record.boot_id = "old";
+       });
+     },
      {Kind::launch},
      GuestState::waiting},
     {"exited_before_a_loss_of_power",
@@ -142,7 +163,12 @@ const Case cases[] = {
      {Kind::shutdown},
      GuestState::stopping},
     {"asked_to_stop",
-     [] { return change(facts_of_running(), [](auto& f) { f.wanted.power = Power::stopped; f.stop_asked = now; }); },
+     [] {
+       return change(facts_of_running(), [](auto& f) {
+         f.wanted.power = Power::stopped;
+         f.stop_asked = now;
+       });
+     },
      {},
      GuestState::stopping},
     {"asked_to_stop_long_ago",
@@ -164,19 +190,35 @@ const Case cases[] = {
      {Kind::destroy},
      GuestState::stopping},
     {"stopped",
-     [] { return change(facts_of_new(), [](auto& f) { f.wanted.power = Power::stopped; f.taps_gone = true; }); },
+     [] {
+       return change(facts_of_new(), [](auto& f) {
+         f.wanted.power = Power::stopped;
+         f.taps_gone = true;
+       });
+     },
      {},
      GuestState::stopped},
-    {"removed_while_on", [] { return change(facts_of_running(), [](auto& f) { f.removed = true; }); }, {Kind::shutdown},
+    {"removed_while_on",
+     [] { return change(facts_of_running(), [](auto& f) { f.removed = true; }); },
+     {Kind::shutdown},
      GuestState::stopping},
-    {"removed_and_off", [] { return change(facts_of_new(), [](auto& f) { f.removed = true; }); }, {Kind::unplug_all, Kind::forget},
+    {"removed_and_off",
+     [] { return change(facts_of_new(), [](auto& f) { f.removed = true; }); },
+     {Kind::unplug_all, Kind::forget},
      GuestState::stopped},
-    {"unplugged", [] { return change(facts_of_running(), [](auto& f) { f.unplugged = {id<NetworkInterfaceId>(1)}; }); }, {Kind::plug},
+    {"unplugged",
+     [] { return change(facts_of_running(), [](auto& f) { f.unplugged = {id<NetworkInterfaceId>(1)}; }); },
+     {Kind::plug},
      GuestState::running},
-    {"to_be_rebooted", [] { return change(facts_of_running(), [](auto& f) { f.wanted.reboot_number = 1; }); }, {Kind::reboot},
+    {"to_be_rebooted",
+     [] { return change(facts_of_running(), [](auto& f) { f.wanted.reboot_number = 1; }); },
+     {Kind::reboot},
      GuestState::running},
     {"deaf_to_the_reboot",
-     [] { return change(facts_of_running(), [](auto& f) { f.reboot = PendingReboot{.asked = now + seconds(-60), .resets = 0}; }); },
+     [] {
+       return change(facts_of_running(),
+                     [](auto& f) { f.reboot = PendingReboot{.asked = now + seconds(-60), .resets = 0}; });
+     },
      {Kind::reset},
      GuestState::running},
     {"reboot_cannot_be_seen",
@@ -205,11 +247,14 @@ const Case cases[] = {
      },
      {},
      GuestState::running},
-    {"disk_to_detach", [] { return change(facts_of_running(), [](auto& f) { f.domain->disks.push_back(id<VolumeId>(2)); }); },
-     {Kind::detach_disk}, GuestState::running},
+    {"disk_to_detach",
+     [] { return change(facts_of_running(), [](auto& f) { f.domain->disks.push_back(id<VolumeId>(2)); }); },
+     {Kind::detach_disk},
+     GuestState::running},
 };
 
-INSTANTIATE_TEST_SUITE_P(All, PlanInstance, ::testing::ValuesIn(cases), [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, PlanInstance, ::testing::ValuesIn(cases),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(PlanInstanceTime, LooksAgainWhenThePatienceEnds) {
   auto facts = facts_of_running();
@@ -221,7 +266,8 @@ TEST(PlanInstanceTime, LooksAgainWhenThePatienceEnds) {
 
 template <class T>
 std::shared_ptr<const Entry<T>> entry(T wanted, bool removed = false, bool made = false) {
-  return std::make_shared<const Entry<T>>(Entry<T>{.wanted = std::move(wanted), .removed = removed, .made = made, .remnant = false});
+  return std::make_shared<const Entry<T>>(
+      Entry<T>{.wanted = std::move(wanted), .removed = removed, .made = made, .remnant = false});
 }
 
 TEST(PlanVolumes, CreatesRemovesAndKeepsWhatIsInUse) {
@@ -262,9 +308,8 @@ TEST(PlanVpcs, AppliesWhatIsNewRepairsWhatIsOldAndRemovesWhatIsFree) {
                                                {id<VpcId>(3), {.generation = 2, .at = now + seconds(-60)}},
                                                {id<VpcId>(5), {.generation = 2, .at = now}}};
   const auto plan = plan_vpcs(wanted, applied, {id<VpcId>(5)}, now);
-  const std::vector<VpcStep> steps = {{VpcStepKind::apply, id<VpcId>(1)},
-                                      {VpcStepKind::apply, id<VpcId>(3)},
-                                      {VpcStepKind::remove, id<VpcId>(4)}};
+  const std::vector<VpcStep> steps = {
+      {VpcStepKind::apply, id<VpcId>(1)}, {VpcStepKind::apply, id<VpcId>(3)}, {VpcStepKind::remove, id<VpcId>(4)}};
   EXPECT_EQ(plan.steps, steps);
   EXPECT_EQ(plan.look_again, now + seconds(50));
 }

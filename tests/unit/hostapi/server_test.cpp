@@ -18,7 +18,9 @@ constexpr std::int64_t control_uid = 990;
 
 class ServerTest : public AgentTest {
  protected:
-  ServerTest() : server_(std::make_unique<Server>(*agent_, ServerOptions{.control_uid = control_uid, .faults = faults_.get()})) {}
+  ServerTest()
+      : server_(std::make_unique<Server>(*agent_, ServerOptions{.control_uid = control_uid, .faults = faults_.get()})) {
+  }
   ~ServerTest() override { server_.reset(); }
 
   HttpResponse ask(std::string method, std::string target, std::string body = {}, std::int64_t uid = control_uid) {
@@ -35,7 +37,9 @@ class ServerTest : public AgentTest {
   std::unique_ptr<Server> server_;
 };
 
-std::string of(const char* collection, const std::string& object) { return std::string("/v1/") + collection + "/" + object; }
+std::string of(const char* collection, const std::string& object) {
+  return std::string("/v1/") + collection + "/" + object;
+}
 
 TEST_F(ServerTest, AnswersOnlyRootAndTheControlRole) {
   EXPECT_EQ(ask("GET", "/v1/state", {}, 0).status, 200);
@@ -52,7 +56,8 @@ TEST_F(ServerTest, AnswersOnlyRootAndTheControlRole) {
 TEST_F(ServerTest, TakesDocumentsAndShowsTheState) {
   EXPECT_EQ(ask("PUT", of("volumes", id<VolumeId>(1).str()), nlohmann::json(wanted_volume(1)).dump()).status, 204);
   EXPECT_EQ(ask("PUT", of("vpcs", id<VpcId>(1).str()), nlohmann::json(wanted_vpc(1, {1})).dump()).status, 204);
-  EXPECT_EQ(ask("PUT", of("instances", id<InstanceId>(1).str()), nlohmann::json(wanted_instance(1)).dump()).status, 204);
+  EXPECT_EQ(ask("PUT", of("instances", id<InstanceId>(1).str()), nlohmann::json(wanted_instance(1)).dump()).status,
+            204);
   settle();
   const auto state = nlohmann::json::parse(ask("GET", "/v1/state").body).get<HostState>();
   ASSERT_EQ(state.instances.size(), 1U);
@@ -73,8 +78,9 @@ TEST_F(ServerTest, RefusesDocumentsThatAreNotExactlyRight) {
   missing.erase("vcpus");
   for (const auto& body :
        {std::string("{"), std::string("[]"), std::string("7"), missing.dump(), with("vcpus", "two"), with("vcpus", 1.5),
-        with("generation", -1), with("power", "sideways"), with("id", "i-0"), with("account", "12"), with("surprise", 1),
-        with("number", 4294967296), with("disks", {{{"volume", "vol-x"}}}), with("id", id<InstanceId>(2).str()), with("id", "")}) {
+        with("generation", -1), with("power", "sideways"), with("id", "i-0"), with("account", "12"),
+        with("surprise", 1), with("number", 4294967296), with("disks", {{{"volume", "vol-x"}}}),
+        with("id", id<InstanceId>(2).str()), with("id", "")}) {
     const auto response = ask("PUT", target, body);
     EXPECT_EQ(response.status, 400) << body;
     EXPECT_TRUE(nlohmann::json::parse(response.body).contains("message"));
@@ -84,7 +90,8 @@ TEST_F(ServerTest, RefusesDocumentsThatAreNotExactlyRight) {
 }
 
 TEST_F(ServerTest, RefusesWhatIsNoCall) {
-  for (const auto* target : {"/", "/v1", "/v2/state", "/v1/state/x", "/v1/instances", "/v1/subnets/x", "/v1/instances/a/b/c/d/e/f"}) {
+  for (const auto* target :
+       {"/", "/v1", "/v2/state", "/v1/state/x", "/v1/instances", "/v1/subnets/x", "/v1/instances/a/b/c/d/e/f"}) {
     EXPECT_EQ(ask("GET", target).status, 404) << target;
   }
   EXPECT_EQ(ask("POST", "/v1/state").status, 404);
@@ -101,7 +108,8 @@ TEST_F(ServerTest, EventsAnswerAtOnceToWhoKnowsLess) {
   EXPECT_EQ(answer.at("boot_id"), state.boot_id);
   answer = nlohmann::json::parse(ask("GET", "/v1/events?after=999999&wait_ms=30000&boot_id=earlier").body);
   EXPECT_EQ(answer.at("sequence"), state.sequence);
-  EXPECT_EQ(ask("GET", fmt::format("/v1/events?after={}&wait_ms=0&boot_id={}", state.sequence, state.boot_id)).status, 200);
+  EXPECT_EQ(ask("GET", fmt::format("/v1/events?after={}&wait_ms=0&boot_id={}", state.sequence, state.boot_id)).status,
+            200);
   EXPECT_EQ(ask("GET", "/v1/events?after=x&wait_ms=1&boot_id=b").status, 400);
   EXPECT_EQ(ask("GET", "/v1/events?after=1").status, 400);
 }

@@ -29,7 +29,8 @@ class SimulatedHypervisorTest : public ::testing::Test {
     hypervisor_.reset();
     faults_ = std::make_unique<Faults>();
     auto made = SimulatedHypervisor::create(
-        {.directory = directory_, .cpus = 2, .memory_mib = 1024, .latencies = {}, .watch_clock = false}, clock_, *faults_);
+        {.directory = directory_, .cpus = 2, .memory_mib = 1024, .latencies = {}, .watch_clock = false}, clock_,
+        *faults_);
     ASSERT_TRUE(made);
     hypervisor_ = std::move(*made);
   }
@@ -45,7 +46,8 @@ class SimulatedHypervisorTest : public ::testing::Test {
     ASSERT_TRUE(hypervisor_->resume(id));
   }
   Domain domain(const InstanceId& id) {
-    for (const auto& domain : hypervisor_->list().value())
+    const auto domains = hypervisor_->list().value();
+    for (const auto& domain : domains)
       if (domain.id == id) return domain;
     return {};
   }
@@ -103,7 +105,8 @@ TEST_F(SimulatedHypervisorTest, VolumeIsInOneRunningDomainOnly) {
   run(other, data_disk);
   EXPECT_FALSE(hypervisor_->attach_disk(guest, {.volume = data_disk, .path = "/dev/null", .slot = 1}));
   ASSERT_TRUE(hypervisor_->destroy(other));
-  EXPECT_FALSE(hypervisor_->attach_disk(guest, {.volume = data_disk, .path = "/dev/null", .slot = 0})) << "the slot is taken";
+  EXPECT_FALSE(hypervisor_->attach_disk(guest, {.volume = data_disk, .path = "/dev/null", .slot = 0}))
+      << "the slot is taken";
   EXPECT_TRUE(hypervisor_->attach_disk(guest, {.volume = data_disk, .path = "/dev/null", .slot = 1}));
   EXPECT_FALSE(hypervisor_->start_paused(spec(other, data_disk)));
   ASSERT_TRUE(hypervisor_->detach_disk(guest, data_disk));
@@ -142,13 +145,13 @@ TEST_F(SimulatedHypervisorTest, FailsHangsAndForgetsAsTold) {
   ASSERT_TRUE(faults_->inject({.kind = FaultKind::hang, .object = "*", .count = 1, .delay = milliseconds(0)}));
   EXPECT_TRUE(hypervisor_->list());
   EXPECT_EQ(hypervisor_->resume(guest).error().code, Code::unavailable);
-  ASSERT_TRUE(faults_->inject({.kind = FaultKind::forget, .object = guest.str(), .count = 1, .delay = milliseconds(0)}));
+  ASSERT_TRUE(
+      faults_->inject({.kind = FaultKind::forget, .object = guest.str(), .count = 1, .delay = milliseconds(0)}));
   EXPECT_EQ(hypervisor_->list().value().size(), 1U);
   EXPECT_FALSE(faults_->inject({.kind = FaultKind::forget, .object = "*", .count = 1, .delay = milliseconds(0)}));
 }
 
 TEST_F(SimulatedHypervisorTest, CrashEndsTheProcess) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
   ASSERT_TRUE(faults_->inject({.kind = FaultKind::crash, .object = "*", .count = 1, .delay = milliseconds(0)}));
   EXPECT_EXIT(static_cast<void>(hypervisor_->resume(guest)), ::testing::ExitedWithCode(70), "");
 }

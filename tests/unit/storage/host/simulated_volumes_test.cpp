@@ -47,7 +47,8 @@ TEST_F(SimulatedVolumesTest, KeepsVolumesAndImagesOverARestart) {
   ASSERT_EQ(volumes_->list().value().size(), 1U);
   EXPECT_TRUE(volumes_->list().value()[0].ready);
   ASSERT_EQ(volumes_->list_images().value().size(), 1U);
-  EXPECT_EQ(volumes_->list_images().value()[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(volumes_->list_images().value()[0].sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(volumes_->list_images().value()[0].file_bytes, 3U);
 }
 
