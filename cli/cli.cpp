@@ -24,7 +24,6 @@ void add_roles(CLI::App& app, const Roles& roles, int& code) {
 }  // namespace
 
 int run(int argc, char** argv, const Roles& roles) {
-  if (argc > 1 && std::string_view(argv[1]) == "__sandbox" && roles.sandbox) return roles.sandbox(argc - 1, argv + 1);
   CLI::App app("Virga: a private EC2 on your own machine");
   app.require_subcommand(1);
   app.set_version_flag("--version", VIRGA_VERSION);

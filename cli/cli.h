@@ -13,7 +13,6 @@ struct Roles {
   std::function<int()> control;
   std::function<int(bool simulate)> host;
   std::function<std::string()> coverage;
-  std::function<int(int argc, char** argv)> sandbox;  ///< `virga __sandbox ...`, run by the host role only
 };
 
 int run(int argc, char** argv, const Roles& roles);

@@ -40,18 +40,34 @@ void fill_members(const Shape& shape, void* structure, int& counter) {
 void fill(const Shape& shape, void* value, int& counter) {
   const int number = ++counter;
   switch (shape.kind) {
-    case Kind::string: *static_cast<std::string*>(value) = fmt::format("text <{}> & \"it's\"", number); return;
+    case Kind::string:
+      *static_cast<std::string*>(value) = fmt::format("text <{}> & \"it's\"", number);
+      return;
     case Kind::enumeration:
       *static_cast<std::string*>(value) = shape.values.empty() ? "open" : std::string(shape.values.front());
       return;
-    case Kind::integer: *static_cast<std::int32_t*>(value) = -number; return;
-    case Kind::long_integer: *static_cast<std::int64_t*>(value) = (std::int64_t{1} << 40) + number; return;
-    case Kind::real: *static_cast<double*>(value) = number + 0.25; return;
-    case Kind::boolean: *static_cast<bool*>(value) = number % 2 == 0; return;
-    case Kind::timestamp: *static_cast<Time*>(value) = {1'795'334'535'120 + number}; return;
-    case Kind::blob: static_cast<ec2::Blob*>(value)->bytes = std::string("\0\xFF", 2) + std::to_string(number); return;
-    case Kind::structure: return fill_members(shape, value, counter);
-    case Kind::list: break;
+    case Kind::integer:
+      *static_cast<std::int32_t*>(value) = -number;
+      return;
+    case Kind::long_integer:
+      *static_cast<std::int64_t*>(value) = (std::int64_t{1} << 40) + number;
+      return;
+    case Kind::real:
+      *static_cast<double*>(value) = number + 0.25;
+      return;
+    case Kind::boolean:
+      *static_cast<bool*>(value) = number % 2 == 0;
+      return;
+    case Kind::timestamp:
+      *static_cast<Time*>(value) = {1'795'334'535'120 + number};
+      return;
+    case Kind::blob:
+      static_cast<ec2::Blob*>(value)->bytes = std::string("\0\xFF", 2) + std::to_string(number);
+      return;
+    case Kind::structure:
+      return fill_members(shape, value, counter);
+    case Kind::list:
+      break;
   }
   assertion_failed("no lists of lists", __FILE__, __LINE__);
 }
@@ -89,7 +105,10 @@ void requests() {
 }  // namespace virga
 
 int main(int count, char** arguments) {
-  if (count == 2 && std::string_view(arguments[1]) == "answers") virga::answers();
-  else if (count == 2 && std::string_view(arguments[1]) == "requests") virga::requests();
-  else return 2;
+  if (count == 2 && std::string_view(arguments[1]) == "answers")
+    virga::answers();
+  else if (count == 2 && std::string_view(arguments[1]) == "requests")
+    virga::requests();
+  else
+    return 2;
 }
