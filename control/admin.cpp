@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -139,7 +140,11 @@ Result<Admin::Body> Admin::status() {
     status["instances"] = instances;
     return {};
   }));
-  status["state"] = silence.empty() && !host_.name().empty() ? "ready" : "waiting for the host role";
+  // A host that has not said what it can carry takes no instance yet (its libvirt may still be starting).
+  const bool capable = std::ranges::any_of(status["hosts"], [](const Body& host) { return host.at("vcpus") > 0; });
+  status["state"] = !silence.empty() || host_.name().empty() ? "waiting for the host role"
+                    : capable                                ? "ready"
+                                                             : "waiting for the hypervisor";
   status["problems"] = problems;
   return status;
 }

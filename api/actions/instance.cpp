@@ -138,8 +138,14 @@ Result<void> finish_console_output(Call& call, const void*, void* raw) {
   if (!host)
     return fail(Code::unavailable, "The instance's host cannot be reached now. Try again later.",
                 "no host " + *response.output);
-  const auto text = TRY(host->console_output(InstanceId::trusted(*response.instance_id)));
-  response.output = codec::encode_base64(text);
+  const auto text = host->console_output(InstanceId::trusted(*response.instance_id));
+  // The host learns of an instance shortly after the launch was answered: until then it has no console.
+  if (!text && text.error().code == Code::invalid_instance_id_not_found) {
+    response.output.reset();
+    return {};
+  }
+  if (!text) return fail(text.error());
+  response.output = codec::encode_base64(*text);
   return {};
 }
 
