@@ -51,11 +51,16 @@ int run_status(const Context& context, const StatusOptions& options) {
   }
 }
 
-int run_env(const Context& context, const std::string& account) {
+int run_env(const Context& context, const std::string& account, bool json) {
   const auto config = Config::load(context.paths);
   if (!config) return failed(config.error());
   const auto credentials = read_credentials(context.paths, account);
   if (!credentials) return failed(credentials.error());
+  if (json) {
+    print_json({{"endpoint", config->endpoint()}, {"region", config->region}, {"account", credentials->account},
+                {"access_key_id", credentials->access_key_id}, {"secret_access_key", credentials->secret_access_key}});
+    return 0;
+  }
   fmt::print("export AWS_ENDPOINT_URL={}\nexport AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\n", config->endpoint(),
              config->region, config->region);
   fmt::print("export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\n", credentials->access_key_id,
@@ -78,7 +83,9 @@ void add_status(CLI::App& app, const Context& context, int& code) {
   auto* env = app.add_subcommand("env", "Print what makes aws-cli, boto3 and Terraform talk to this installation");
   env->add_option("--account", *account, "Account whose saved key is used (default: default)");
   env->footer("Use it as: eval \"$(virga env)\"");
-  env->callback([&context, &code, account] { code = run_env(context, *account); });
+  const auto json = std::make_shared<bool>(false);
+  env->add_flag("--json", *json, "Print JSON");
+  env->callback([&context, &code, account, json] { code = run_env(context, *account, *json); });
 }
 
 }  // namespace virga::cli

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """The first slice as boto3 sees it, on the simulated host: life cycle, filters, pages, tokens, quotas."""
 import concurrent.futures
+import json
 import os
+import shutil
+import subprocess
 import sys
 import unittest
 
@@ -165,6 +168,27 @@ class Mechanisms(unittest.TestCase):
         identity = account.client("sts").get_caller_identity()
         self.assertEqual(identity["Account"], account.id)
         self.assertEqual(identity["Arn"], "arn:aws:iam::%s:user/admin" % account.id)
+
+    def test_aws_cli_as_it_is(self):
+        if not shutil.which("aws"):
+            self.skipTest("skipped: aws-cli is not installed")
+
+        def aws(*words):
+            done = subprocess.run(["aws", "--output", "json", *words], env=account.environment(), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            return done.returncode, json.loads(done.stdout) if done.stdout.strip() else done.stderr
+        self.assertEqual(aws("sts", "get-caller-identity")[1]["Account"], account.id)
+        zones = aws("ec2", "describe-availability-zones", "--query", "AvailabilityZones[].ZoneName")[1]
+        self.assertEqual(zones, ["us-east-1a", "us-east-1b", "us-east-1c"])
+        made = aws("ec2", "create-security-group", "--group-name", "cli", "--description", "by aws-cli")[1]["GroupId"]
+        self.assertEqual(aws("ec2", "authorize-security-group-ingress", "--group-id", made, "--protocol", "tcp", "--port", "22",
+                             "--cidr", "0.0.0.0/0")[0], 0)
+        rules = aws("ec2", "describe-security-group-rules", "--filters", "Name=group-id,Values=" + made, "--page-size", "5")[1]
+        self.assertEqual(len(rules["SecurityGroupRules"]), 2)
+        self.assertEqual(aws("ec2", "delete-security-group", "--group-id", made)[0], 0)
+        code, text = aws("ec2", "describe-security-groups", "--group-ids", made)
+        self.assertNotEqual(code, 0)
+        self.assertIn("InvalidGroup.NotFound", text)
 
     def test_quota_is_enforced_with_ec2s_code(self):
         other = virga.account("small")

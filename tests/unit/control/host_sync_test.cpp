@@ -1,0 +1,180 @@
+#include "control/host_sync.h"
+
+#include <map>
+
+#include "tests/unit/api/actions/compute_fixture.h"
+
+namespace virga::control {
+namespace {
+
+/// A host that keeps what it is told in memory, makes it true at once, and can be out of reach or forget.
+class MemoryHost final : public hostapi::Host {
+ public:
+  Result<void> put_vpc(const network::WantedVpc& vpc) override { return keep(vpcs, vpc); }
+  Result<void> put_volume(const storage::WantedVolume& volume) override { return keep(volumes, volume); }
+  Result<void> put_instance(const compute::WantedInstance& instance) override { return keep(instances, instance); }
+  Result<void> remove(DocumentKind kind, const std::string& id) override {
+    if (!reachable) return silent();
+    order.push_back("remove " + std::string(to_string(kind)));
+    if (slow_to_remove) return {};
+    instances.erase(id);
+    volumes.erase(id);
+    vpcs.erase(id);
+    return {};
+  }
+  Result<hostapi::HostState> state() override {
+    if (!reachable) return silent();
+    hostapi::HostState state;
+    state.name = "h1";
+    state.accelerator = "simulated";
+    state.capacity = {64, 65536, 1000};
+    for (const auto& [id, vpc] : vpcs) state.vpcs.push_back({vpc.id, vpc.generation, ""});
+    for (const auto& [id, volume] : volumes) state.volumes.push_back({volume.id, volume.generation, true, 0, ""});
+    for (const auto& [id, instance] : instances) state.instances.push_back(observed(instance));
+    return state;
+  }
+  Result<std::uint64_t> wait_for_change(std::uint64_t sequence, std::chrono::milliseconds) override { return sequence; }
+  Result<std::string> console_output(const InstanceId&) override { return std::string(); }
+
+  std::map<std::string, network::WantedVpc> vpcs;
+  std::map<std::string, storage::WantedVolume> volumes;
+  std::map<std::string, compute::WantedInstance> instances;
+  std::vector<std::string> order;
+  bool reachable = true;
+  bool slow_to_remove = false;
+  int puts_until_silent = 1000;
+
+ private:
+  static tl::unexpected<Error> silent() { return fail(Code::unavailable, "no answer"); }
+  template <class Wanted>
+  Result<void> keep(std::map<std::string, Wanted>& kept, const Wanted& wanted) {
+    if (!reachable || puts_until_silent-- <= 0) return silent();
+    auto& slot = kept[wanted.id.str()];
+    if (wanted.generation > slot.generation) slot = wanted;
+    order.push_back(wanted.id.str().substr(0, wanted.id.str().find('-')));
+    return {};
+  }
+  static compute::ObservedInstance observed(const compute::WantedInstance& wanted) {
+    compute::ObservedInstance seen;
+    seen.id = wanted.id;
+    seen.generation = wanted.generation;
+    seen.start_number = wanted.start_number;
+    seen.state = wanted.power == compute::Power::running ? compute::GuestState::running : compute::GuestState::stopped;
+    for (const auto& disk : wanted.disks) seen.disks.push_back({disk.volume, true, ""});
+    return seen;
+  }
+};
+
+class HostSyncTest : public api::ComputeTest {
+ protected:
+  void round() { must(sync_->round()); }
+  std::int64_t to_be_said() { return number("SELECT count(*) FROM wanted WHERE pushed < generation"); }
+
+  MemoryHost host_;
+  std::unique_ptr<HostSync> sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:test");
+};
+
+TEST_F(HostSyncTest, ALaunchReachesTheHostVolumesFirstAndInstancesLast) {
+  const auto id = run_one();
+
+  round();
+
+  EXPECT_EQ(host_.order, (std::vector<std::string>{"vol", "vpc", "i"}));
+  EXPECT_EQ(state(id), "running");
+  EXPECT_EQ(to_be_said(), 0);
+}
+
+TEST_F(HostSyncTest, NothingIsSaidTwiceWhileNothingChanges) {
+  run_one();
+  round();
+  host_.order.clear();
+
+  round();
+  clock_.advance(std::chrono::minutes(2));  // the full pass
+  round();
+
+  EXPECT_TRUE(host_.order.empty());
+}
+
+TEST_F(HostSyncTest, AHostOutOfReachIsToldLaterAndTheErrorIsShown) {
+  round();
+  host_.reachable = false;
+  const auto id = run_one();
+
+  EXPECT_EQ(sync_->round().error().code, Code::unavailable);
+  EXPECT_EQ(state(id), "pending");
+  host_.reachable = true;
+  round();
+
+  EXPECT_EQ(state(id), "running");
+}
+
+TEST_F(HostSyncTest, APushCutInTheMiddleGoesOnWithANewSynchroniser) {
+  round();
+  const auto id = run_one();
+  host_.puts_until_silent = 1;
+  EXPECT_FALSE(sync_->round());
+
+  host_.puts_until_silent = 1000;
+  sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:test");
+  round();
+
+  EXPECT_EQ(state(id), "running");
+  EXPECT_EQ(host_.instances.size(), 1u);
+}
+
+TEST_F(HostSyncTest, ATerminatedInstanceLeavesTheHostWithAllThatCameWithIt) {
+  const auto id = run_one();
+  round();
+
+  terminate(id);
+  round();
+  round();
+
+  EXPECT_EQ(state(id), "terminated");
+  EXPECT_TRUE(host_.instances.empty());
+  EXPECT_TRUE(host_.volumes.empty());
+  EXPECT_TRUE(host_.vpcs.empty());
+  EXPECT_EQ(number("SELECT count(*) FROM wanted"), 0);
+}
+
+TEST_F(HostSyncTest, AnInstanceIsTerminatedOnlyWhenTheHostHasLetGo) {
+  const auto id = run_one();
+  round();
+  host_.slow_to_remove = true;
+  terminate(id);
+
+  round();
+  EXPECT_EQ(state(id), "shutting-down");
+  host_.instances.clear();
+  round();
+
+  EXPECT_EQ(state(id), "terminated");
+}
+
+TEST_F(HostSyncTest, WhatTheHostForgotIsToldAgain) {
+  const auto id = run_one();
+  round();
+  host_.instances.clear();
+
+  round();
+  round();
+
+  EXPECT_EQ(host_.instances.count(id.str()), 1u);
+}
+
+TEST_F(HostSyncTest, AChangeThatNobodyTouchedIsFoundByTheFullPass) {
+  const auto id = run_one();
+  round();
+  ask(alice, [&](Scope& scope) {
+    return scope.tx.execute("UPDATE instance SET reboot_number = 5 WHERE id = ?", id);
+  });
+
+  clock_.advance(std::chrono::minutes(2));
+  round();
+
+  EXPECT_EQ(host_.instances.at(id.str()).reboot_number, 5u);
+}
+
+}  // namespace
+}  // namespace virga::control
