@@ -130,6 +130,23 @@ void add_identity(CLI::App& app, const Context& context, int& code) {
     const auto made = AdminClient(context.paths).post("/admin/v1/keys", {{"account", o->account}, {"user", o->name}});
     code = made ? print_key(*made, *o) : failed(made.error());
   });
+  const auto change = [&](const char* verb, const char* help, const std::string& path, const nlohmann::json& with) {
+    auto* command = key->add_subcommand(verb, help);
+    command->add_option("key", o->name, "Access key id")->required();
+    command->add_option("--account", o->account, "Account, by name or id");
+    json(command);
+    command->callback([&context, &code, o, path, with] {
+      nlohmann::json body = with;
+      body["account"] = o->account;
+      body["access_key_id"] = o->name;
+      const auto done = AdminClient(context.paths).post(path, body);
+      if (!done) code = failed(done.error());
+      else if (o->json) print_json(*done);
+    });
+  };
+  change("disable", "Refuse the key from now on", "/admin/v1/keys/active", {{"active", false}});
+  change("enable", "Accept a disabled key again", "/admin/v1/keys/active", {{"active", true}});
+  change("delete", "Remove the key for good", "/admin/v1/keys/delete", nlohmann::json::object());
   auto* keys = key->add_subcommand("list", "Access keys of a user");
   keys->add_option("user", o->name, "User")->required();
   keys->add_option("--account", o->account, "Account, by name or id");

@@ -1,6 +1,6 @@
 #include "compute/instances.h"
 
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "compute/placement.h"
 #include "core/assert.h"

@@ -1,7 +1,7 @@
 #include "compute/key_pairs.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <algorithm>
 

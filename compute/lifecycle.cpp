@@ -1,7 +1,7 @@
 #include "compute/lifecycle.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <set>
 

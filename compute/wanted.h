@@ -2,14 +2,13 @@
 
 // What crosses the host API about instances: plain values.
 
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/ids.h"
+#include "core/json_declare.h"
 
 namespace virga::compute {
 
@@ -121,29 +120,16 @@ struct ObservedInstance {
   std::string problem;
 };
 
-NLOHMANN_JSON_SERIALIZE_ENUM(Power, {{Power::stopped, "stopped"}, {Power::running, "running"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(GuestState, {{GuestState::waiting, "waiting"},
-                                          {GuestState::running, "running"},
-                                          {GuestState::stopping, "stopping"},
-                                          {GuestState::stopped, "stopped"},
-                                          {GuestState::exited, "exited"},
-                                          {GuestState::failed, "failed"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(ExitReason, {{ExitReason::none, "none"},
-                                          {ExitReason::guest_shutdown, "guest-shutdown"},
-                                          {ExitReason::guest_crashed, "guest-crashed"},
-                                          {ExitReason::process_killed, "process-killed"}})
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedDisk, volume, device, slot, root)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedNic, interface, number, vpc, vpc_number, mac, device_index)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MetadataOptions, http_tokens, http_endpoint, http_put_response_hop_limit,
-                                   instance_metadata_tags)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MetadataNic, interface, device_index, mac, private_ip, subnet, subnet_cidr, vpc,
-                                   vpc_cidr, security_groups, security_group_ids)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Metadata, options, ami_id, ami_launch_index, instance_type, local_hostname,
-                                   availability_zone, region, reservation_id, account, architecture, pending_time,
-                                   key_name, public_key, user_data, has_user_data, nics, tags, block_devices)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedInstance, id, generation, number, account, power, start_number, reboot_number,
-                                   shutdown_timeout_s, instance_type, vcpus, memory_mib, disks, nics, metadata)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedDisk, volume, attached, problem)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedInstance, id, generation, start_number, state, exit_reason, disks, problem)
+VIRGA_JSON_DECLARE(Power);
+VIRGA_JSON_DECLARE(GuestState);
+VIRGA_JSON_DECLARE(ExitReason);
+VIRGA_JSON_DECLARE(WantedDisk);
+VIRGA_JSON_DECLARE(WantedNic);
+VIRGA_JSON_DECLARE(MetadataOptions);
+VIRGA_JSON_DECLARE(MetadataNic);
+VIRGA_JSON_DECLARE(Metadata);
+VIRGA_JSON_DECLARE(WantedInstance);
+VIRGA_JSON_DECLARE(ObservedDisk);
+VIRGA_JSON_DECLARE(ObservedInstance);
 
 }  // namespace virga::compute

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "network/interfaces.h"
 #include "network/vpcs.h"
@@ -93,6 +93,8 @@ Result<Admin::Body> Admin::dispatch(const HttpRequest& request, const Body& body
   if (path == "/admin/v1/users") return post ? create_user(body) : list_users(parameter(request, "account"));
   if (path == "/admin/v1/keys")
     return post ? create_key(body) : list_keys(parameter(request, "account"), parameter(request, "user"));
+  if (path == "/admin/v1/keys/active" && post) return set_key_active(body);
+  if (path == "/admin/v1/keys/delete" && post) return delete_key(body);
   if (path == "/admin/v1/quotas" && post) return set_quota(body);
   if (path == "/admin/v1/images") return post ? create_image(body) : list_images();
   constexpr std::string_view images = "/admin/v1/images/";
@@ -198,6 +200,23 @@ Result<Admin::Body> Admin::create_key(const Body& body) {
   const auto user = TRY(text_of(body, "user"));
   return write_as(TRY(text_of(body, "account")), "CreateAccessKey", [&](Scope& owner) -> Result<Body> {
     return to_json(TRY(identity::create_access_key(owner, sealer_, user)));
+  });
+}
+
+Result<Admin::Body> Admin::set_key_active(const Body& body) {
+  const auto key = TRY(text_of(body, "access_key_id"));
+  const bool active = body.value("active", false);
+  return write_as(TRY(text_of(body, "account")), "UpdateAccessKey", [&](Scope& owner) -> Result<Body> {
+    TRY_VOID(identity::set_access_key_active(owner, key, active));
+    return Body{{"access_key_id", key}, {"active", active}};
+  });
+}
+
+Result<Admin::Body> Admin::delete_key(const Body& body) {
+  const auto key = TRY(text_of(body, "access_key_id"));
+  return write_as(TRY(text_of(body, "account")), "DeleteAccessKey", [&](Scope& owner) -> Result<Body> {
+    TRY_VOID(identity::delete_access_key(owner, key));
+    return Body{{"access_key_id", key}, {"deleted", true}};
   });
 }
 

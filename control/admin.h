@@ -30,6 +30,8 @@ class Admin {
   Result<Body> create_user(const Body& body);
   Result<Body> list_users(const std::string& account);
   Result<Body> create_key(const Body& body);
+  Result<Body> set_key_active(const Body& body);
+  Result<Body> delete_key(const Body& body);
   Result<Body> list_keys(const std::string& account, const std::string& user);
   Result<Body> create_image(const Body& body);
   Result<Body> list_images();

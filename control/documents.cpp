@@ -1,4 +1,5 @@
 #include "control/documents.h"
+#include "core/json_values.h"
 
 #include <algorithm>
 #include <map>
@@ -97,10 +98,10 @@ void touch_all(store::Transaction& tx) {
 
 std::vector<Pending> pending(store::Transaction& tx, const std::string& host) {
   auto rows = tx.all(
-      "SELECT kind, id, generation, removed FROM wanted WHERE host = ? AND pushed < generation",
+      "SELECT kind, id, generation, removed, digest FROM wanted WHERE host = ? AND pushed < generation",
       [](store::Row& row) {
         return Pending{parse_document_kind(row.text(0)).value_or(DocumentKind::image), row.text(1),
-                       static_cast<std::uint64_t>(row.integer(2)), row.boolean(3)};
+                       static_cast<std::uint64_t>(row.integer(2)), row.boolean(3), row.text(4)};
       },
       host);
   // What instances need goes first; what goes away goes in the opposite order.
@@ -115,7 +116,7 @@ void mark_pushed(store::Transaction& tx, const std::string& host, const Pending&
 
 Document document(store::Transaction& tx, const Config& config, const std::string& host, const Pending& pending) {
   const auto stamped = [&](auto wanted) -> Document {
-    if (!wanted) return std::monostate();
+    if (!wanted || digest_of(*wanted) != pending.digest) return std::monostate();
     wanted->generation = pending.generation;
     return *wanted;
   };

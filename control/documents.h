@@ -26,12 +26,15 @@ struct Pending {
   std::string id;
   std::uint64_t generation = 0;
   bool removed = false;
+  std::string digest = {};
 };
 /// What the host has not taken yet, volumes before networks before instances.
 std::vector<Pending> pending(store::Transaction& tx, const std::string& host);
 void mark_pushed(store::Transaction& tx, const std::string& host, const Pending& pushed);
 
-/// monostate: the object is gone meanwhile (the outbox will say so).
+/// monostate: the object is gone, or is no longer what this generation stands for; the outbox has it, and the next
+/// generation will be pushed. (Were newer rows sent under this generation, and then changed back before they get one of
+/// their own, the host would keep them for ever.)
 using Document =
     std::variant<std::monostate, network::WantedVpc, storage::WantedVolume, compute::WantedInstance>;
 Document document(store::Transaction& tx, const Config& config, const std::string& host, const Pending& pending);

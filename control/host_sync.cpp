@@ -1,5 +1,7 @@
 #include "control/host_sync.h"
 
+#include "core/json_values.h"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -133,6 +135,9 @@ Result<void> HostSync::round() {
     TRY_VOID(store_.write([&](store::Transaction& tx) { return prepare(tx, config_, prepare_batch); }));
   TRY_VOID(push());
   const auto state = TRY(host_.state());
+  if (state.name != name())
+    return fail(internal_error("the host calls itself '" + state.name + "' now and '" + name() +
+                               "' before; set host.name in virga.toml to its former name"));
   TRY_VOID(take_in(state));
   const std::lock_guard lock(mutex_);
   problem_.clear();
@@ -158,13 +163,14 @@ Result<void> HostSync::push() {
   const auto todo =
       TRY(store_.read([&](store::Transaction& tx) -> Result<std::vector<Pending>> { return pending(tx, host); }));
   for (const auto& item : todo) {
-    auto done = put(host, item.kind, item.id, item.generation, item.removed);
+    auto done = put(host, item);
     // A document the host refuses must not hold up the others; one it cannot take now ends the round.
-    if (!done && done.error().code == Code::unavailable) return done;
+    if (!done && done.error().code == Code::unavailable) return fail(std::move(done.error()));
     if (!done) {
       spdlog::error("host {}: {} {}: {}", host, to_string(item.kind), item.id, describe(done.error()));
       continue;
     }
+    if (!*done) continue;
     TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
       mark_pushed(tx, host, item);
       return {};
@@ -173,16 +179,18 @@ Result<void> HostSync::push() {
   return {};
 }
 
-Result<void> HostSync::put(const std::string& host, DocumentKind kind, const std::string& id, std::uint64_t generation,
-                           bool removed) {
-  if (removed) return host_.remove(kind, id);
-  const auto wanted = TRY(store_.read([&](store::Transaction& tx) -> Result<Document> {
-    return document(tx, config_, host, {kind, id, generation, removed});
-  }));
-  if (const auto* vpc = std::get_if<network::WantedVpc>(&wanted)) return host_.put_vpc(*vpc);
-  if (const auto* volume = std::get_if<storage::WantedVolume>(&wanted)) return host_.put_volume(*volume);
-  if (const auto* instance = std::get_if<compute::WantedInstance>(&wanted)) return host_.put_instance(*instance);
-  return {};
+Result<bool> HostSync::put(const std::string& host, const Pending& item) {
+  if (item.removed) {
+    TRY_VOID(host_.remove(item.kind, item.id));
+    return true;
+  }
+  const auto wanted = TRY(store_.read(
+      [&](store::Transaction& tx) -> Result<Document> { return document(tx, config_, host, item); }));
+  if (std::holds_alternative<std::monostate>(wanted)) return false;
+  if (const auto* vpc = std::get_if<network::WantedVpc>(&wanted)) TRY_VOID(host_.put_vpc(*vpc));
+  if (const auto* volume = std::get_if<storage::WantedVolume>(&wanted)) TRY_VOID(host_.put_volume(*volume));
+  if (const auto* instance = std::get_if<compute::WantedInstance>(&wanted)) TRY_VOID(host_.put_instance(*instance));
+  return true;
 }
 
 Result<void> HostSync::take_in(const hostapi::HostState& state) {
@@ -205,8 +213,25 @@ void HostSync::observe_all(store::Transaction& tx, const hostapi::HostState& sta
     if (!done) spdlog::error("observing {}: {}", observed.id.str(), describe(done.error()));
   };
   for (const auto& image : state.images) log(image, storage::observe_image(reconciler, state.name, image));
+  fail_lost_imports(reconciler, state);
   for (const auto& volume : state.volumes) log(volume, storage::observe_volume(reconciler, state.name, volume));
   for (const auto& instance : state.instances) log(instance, compute::observe_instance(reconciler, state.name, instance));
+}
+
+/// An import lives in the host's memory: one that a restart of the host has cut off would be pending for ever.
+void HostSync::fail_lost_imports(Scope& reconciler, const hostapi::HostState& state) {
+  constexpr std::chrono::milliseconds time_to_begin = 60s;  // between the row and the host's first word of it
+  const auto pending_images = reconciler.tx.all(
+      "SELECT id FROM image WHERE state = 'pending' AND created_ms < ?",
+      [](store::Row& row) { return row.id<ImageId>(0); }, clock_.now() + -time_to_begin);
+  for (const auto& id : pending_images) {
+    if (std::ranges::find(state.images, id, &storage::ObservedImage::id) != state.images.end()) continue;
+    storage::ObservedImage lost;
+    lost.id = id;
+    lost.problem = "The import was interrupted. Import the file again.";
+    if (auto done = storage::observe_image(reconciler, state.name, lost); !done)
+      spdlog::error("image {}: {}", id.str(), describe(done.error()));
+  }
 }
 
 namespace {
@@ -245,6 +270,11 @@ void HostSync::push_again_what_was_forgotten(store::Transaction& tx, const hosta
   // A removal too is said again of an object whose document the host can no longer read.
   for (const auto& id : state.damaged) tx.execute("UPDATE wanted SET pushed = 0 WHERE host = ? AND id = ?", state.name, id);
   const auto known = known_to(state);
+  // After a restore of an older database the host knows generations that the store has yet to reach.
+  for (const auto& [object, generation] : known)
+    tx.execute(
+        "UPDATE wanted SET generation = ? + 1, pushed = 0 WHERE host = ? AND kind = ? AND id = ? AND generation < ?",
+        generation, state.name, object.first, object.second, generation);
   const auto told = tx.all(
       "SELECT kind, id FROM wanted WHERE host = ? AND removed = 0 AND pushed = generation",
       [](store::Row& row) { return std::pair(row.text(0), row.text(1)); }, state.name);

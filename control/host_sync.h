@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "control/documents.h"
 #include "core/config.h"
 #include "core/scope.h"
 #include "hostapi/host.h"
@@ -40,11 +41,13 @@ class HostSync {
 
  private:
   Result<void> push();
-  Result<void> put(const std::string& host, DocumentKind kind, const std::string& id, std::uint64_t generation, bool removed);
+  /// Whether the host has taken it; false: it has changed since, and is pushed with its next generation.
+  Result<bool> put(const std::string& host, const Pending& item);
   Result<void> learn_name();
   Result<void> take_in(const hostapi::HostState& state);
   void take_in_removals(store::Transaction& tx, const hostapi::HostState& state);
   void push_again_what_was_forgotten(store::Transaction& tx, const hostapi::HostState& state);
+  void fail_lost_imports(Scope& reconciler, const hostapi::HostState& state);
   void observe_all(store::Transaction& tx, const hostapi::HostState& state);
   void work(const std::stop_token& stop);
   void watch(const std::stop_token& stop);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -86,22 +84,6 @@ Id<Kind> Id<Kind>::trusted(std::string_view text) {
   return Id(std::string(text));
 }
 
-template <class Kind>
-void to_json(nlohmann::json& json, const Id<Kind>& id) {
-  json = id.str();
-}
-template <class Kind>
-void from_json(const nlohmann::json& json, Id<Kind>& id) {
-  const auto& text = json.get_ref<const std::string&>();
-  if (text.empty()) {
-    id = Id<Kind>();
-    return;
-  }
-  auto parsed = Id<Kind>::parse(text);
-  if (!parsed) throw nlohmann::json::other_error::create(501, "malformed id", &json);
-  id = *parsed;
-}
-
 #define VIRGA_ID(Name, prefix_, type_, noun_, not_found_, malformed_)  \
   struct Name##Kind {                                                  \
     static constexpr std::string_view prefix = prefix_;                \
@@ -156,7 +138,4 @@ class AccountId {
   explicit AccountId(std::string text) : text_(std::move(text)) {}
   std::string text_;
 };
-inline void to_json(nlohmann::json& json, const AccountId& id) { json = id.str(); }
-inline void from_json(const nlohmann::json& json, AccountId& id) { id = AccountId::trusted(json.get<std::string>()); }
-
 }  // namespace virga

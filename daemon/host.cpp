@@ -12,6 +12,7 @@
 #include "daemon/roles.h"
 #include "hostapi/agent/agent.h"
 #include "hostapi/agent/server.h"
+#include "hostapi/wire.h"
 #include "network/host/linux_network.h"
 #include "network/host/simulated_network.h"
 #include "storage/host/qcow2_backend.h"
@@ -115,7 +116,7 @@ Result<void> serve(HostKind kind, const Paths& paths, const Config& config) {
                                                 config, {*parts.hypervisor, *parts.network, *parts.volumes, clock}, hooks));
   listeners.serve_for(*agent);
   hostapi::Server api(*agent, {.control_uid = TRY(control_uid(config)), .faults = simulated ? &faults : nullptr});
-  const auto server = TRY(http::Server::create({.max_body_bytes = 16 << 20}, api_threads));
+  const auto server = TRY(http::Server::create({.max_body_bytes = hostapi::max_document_bytes}, api_threads));
   const auto socket = paths.host_socket().string();
   TRY(server->listen_unix(socket, 0660, [&](const HttpRequest& request) { return api.handle(request); }));
   if (geteuid() == 0 && chown(socket.c_str(), 0, TRY(gid_of(config.control_user))) != 0)

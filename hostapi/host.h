@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compute/wanted.h"
+#include "core/json_declare.h"
 #include "core/result.h"
 #include "core/scope.h"
 #include "network/wanted.h"
@@ -40,9 +41,8 @@ struct HostState {
   std::vector<network::ObservedVpc> vpcs;
 };
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostCapacity, vcpus, memory_mib, storage_gib)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostState, name, version, boot_id, sequence, capacity, accelerator, problems,
-                                   damaged, instances, volumes, images, vpcs)
+VIRGA_JSON_DECLARE(HostCapacity);
+VIRGA_JSON_DECLARE(HostState);
 
 /// Port: one host, as the control role sees it. Thread-safe. Every call has a deadline.
 class Host {

@@ -2,7 +2,7 @@
 
 // How values cross the host API and lie on the host's disk, beyond what the types' own JSON says.
 
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <string>
 #include <string_view>

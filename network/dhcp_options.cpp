@@ -1,6 +1,6 @@
 #include "network/dhcp_options.h"
 
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "network/lookup.h"
 #include "network/zones.h"

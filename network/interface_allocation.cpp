@@ -1,7 +1,7 @@
 // Making and freeing network interfaces: an address of the subnet, a MAC address, the groups.
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <algorithm>
 

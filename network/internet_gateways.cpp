@@ -1,7 +1,7 @@
 #include "network/internet_gateways.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "network/lookup.h"
 #include "network/vpcs.h"

@@ -1,6 +1,6 @@
 #include "network/network_acls.h"
 
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "network/lookup.h"
 

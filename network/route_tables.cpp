@@ -1,7 +1,7 @@
 #include "network/route_tables.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "network/cidr.h"
 #include "network/lookup.h"

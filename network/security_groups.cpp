@@ -1,7 +1,7 @@
 #include "network/security_groups.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "network/interfaces.h"
 #include "network/lookup.h"

@@ -1,7 +1,7 @@
 #include "network/subnets.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "core/assert.h"
 #include "network/cidr.h"

@@ -78,7 +78,11 @@ std::vector<WantedGroup> groups_of(store::Transaction& tx, const VpcId& vpc) {
       " JOIN resource r ON r.id = m.group_id WHERE i.vpc = ? ORDER BY r.number, i.address",
       [&](store::Row& row) { groups[number_at(row, 0)].members.push_back(address_at(row, 1)); }, vpc);
   std::vector<WantedGroup> list;
-  for (auto& [number, group] : groups) list.push_back(std::move(group));
+  for (auto& [number, group] : groups) {
+    // Rules of a group without members judge nothing here, and a tenant may have very many of them.
+    if (group.members.empty()) group.rules.clear();
+    list.push_back(std::move(group));
+  }
   return list;
 }
 

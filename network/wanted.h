@@ -2,13 +2,12 @@
 
 // What crosses the host API about networks: plain values. A WantedVpc is all that one host must know of one VPC.
 
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/ids.h"
+#include "core/json_declare.h"
 
 namespace virga::network {
 
@@ -83,15 +82,13 @@ struct ObservedVpc {
   std::string problem;           ///< empty: applied. For the operator.
 };
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedSubnet, id, number, cidr, zone, route_table)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedInterface, id, number, subnet, mac, private_ips, groups, source_dest_check,
-                                   local, host_name, instance)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedRule, egress, protocol, from_port, to_port, cidr, group)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedGroup, id, number, rules, members)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedRoute, destination, target)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedRouteTable, id, number, routes)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedVpc, id, generation, number, account, cidrs, dns_support, dns_hostnames,
-                                   domain_name, subnets, interfaces, groups, route_tables)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedVpc, id, generation, problem)
+VIRGA_JSON_DECLARE(WantedSubnet);
+VIRGA_JSON_DECLARE(WantedInterface);
+VIRGA_JSON_DECLARE(WantedRule);
+VIRGA_JSON_DECLARE(WantedGroup);
+VIRGA_JSON_DECLARE(WantedRoute);
+VIRGA_JSON_DECLARE(WantedRouteTable);
+VIRGA_JSON_DECLARE(WantedVpc);
+VIRGA_JSON_DECLARE(ObservedVpc);
 
 }  // namespace virga::network

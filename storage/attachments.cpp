@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <array>
 

@@ -1,7 +1,7 @@
 #include "storage/images.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <algorithm>
 
@@ -88,7 +88,22 @@ void record_created(Scope& scope, const ImageId& id, const std::string& name, st
 
 }  // namespace
 
+namespace {
+/// A name whose import failed is free again: the failed image has no bytes, so nothing can be made of it.
+void forget_failed_import(Scope& scope, const std::string& name) {
+  const auto failed = scope.tx.one(
+      "SELECT id FROM image WHERE account = ? AND name = ? AND state = 'failed'",
+      [](store::Row& row) { return row.text(0); }, scope.account, name);
+  if (!failed) return;
+  scope.tx.execute("DELETE FROM image WHERE account = ? AND id = ?", scope.account, *failed);
+  scope.delete_resource(*failed);
+  quota::release(scope, quota::Name::images);
+  scope.record(*failed, {{"name", name}, {"state", "failed"}}, nullptr);
+}
+}  // namespace
+
 Result<ImageId> create_import(Scope& scope, const ImportRequest& request) {
+  forget_failed_import(scope, request.name);
   TRY_VOID(check_name(scope, request.name));
   TRY_VOID(check_root_device(request.root_device));
   if (request.min_memory_mib < 1)

@@ -1,6 +1,6 @@
 #include "storage/sync.h"
 
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 namespace virga::storage {
 

@@ -1,7 +1,7 @@
 #include "storage/volumes.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <algorithm>
 

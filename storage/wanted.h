@@ -2,12 +2,11 @@
 
 // What crosses the host API about volumes and images: plain values.
 
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
 #include <string>
 
 #include "core/ids.h"
+#include "core/json_declare.h"
 
 namespace virga::storage {
 
@@ -38,8 +37,8 @@ struct ObservedImage {
   std::string problem;
 };
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WantedVolume, id, generation, number, size_gib, image)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedVolume, id, generation, ready, allocated_bytes, problem)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObservedImage, id, ready, virtual_bytes, file_bytes, sha256, problem)
+VIRGA_JSON_DECLARE(WantedVolume);
+VIRGA_JSON_DECLARE(ObservedVolume);
+VIRGA_JSON_DECLARE(ObservedImage);
 
 }  // namespace virga::storage

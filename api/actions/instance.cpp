@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <semaphore>
+
 #include "api/action.h"
 #include "api/actions/ids.h"
 #include "api/actions/instance_attribute.h"
@@ -138,7 +140,12 @@ Result<void> finish_console_output(Call& call, const void*, void* raw) {
   if (!host)
     return fail(Code::unavailable, "The instance's host cannot be reached now. Try again later.",
                 "no host " + *response.output);
+  // A host that hangs must not take all threads of the API with it.
+  static std::counting_semaphore<2> host_calls(2);
+  if (!host_calls.try_acquire())
+    return fail(Code::unavailable, "The instance's host is busy now. Try again later.", "console calls under way");
   const auto text = host->console_output(InstanceId::trusted(*response.instance_id));
+  host_calls.release();
   // The host learns of an instance shortly after the launch was answered: until then it has no console.
   if (!text && text.error().code == Code::invalid_instance_id_not_found) {
     response.output.reset();

@@ -313,7 +313,9 @@ awaitable<void> serve(std::unique_ptr<Connection> connection) { co_await connect
 void serve_connection(Edge& edge, Accepted accepted) {
   const bool tcp = accepted.peer.uid < 0;
   // Users of a unix socket are told apart as TCP's addresses are.
-  const std::string source = tcp ? accepted.peer.address : "uid " + std::to_string(accepted.peer.uid);
+  // Two listeners may be in two networks with equal addresses (the metadata service's): sources are told apart by both.
+  const std::string source = std::to_string(accepted.listener) + ' ' +
+                             (tcp ? accepted.peer.address : "uid " + std::to_string(accepted.peer.uid));
   const int family = !tcp ? AF_UNIX : AF_INET;
   const auto listener = accepted.listener;
   if (tcp) {

@@ -1,7 +1,7 @@
 #include "api/workflows/tagging.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 namespace virga::api {
 

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <system_error>
+#include <vector>
 
 #include "core/unique_fd.h"
 
@@ -51,14 +51,21 @@ void cut(const fs::path& log) {
   old.replace_extension(".old");
   auto fresh = log;
   fresh.replace_extension(".new");
+  // The directory belongs to QEMU's user: no link that it plants may be followed, no file of its making written to.
+  ::unlink(fresh.c_str());
   {
-    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-    out << *kept;
+    const UniqueFd out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!out || ::write(out.get(), kept->data(), kept->size()) != static_cast<ssize_t>(kept->size())) {
+      spdlog::warn("console: cannot keep the end of {}: {}", log.string(), std::strerror(errno));
+      return;
+    }
   }
   std::error_code error;
   fs::rename(fresh, old, error);
   // What the guest wrote between the read and this line is lost: the price of not owning the writer.
-  if (::truncate(log.c_str(), 0) != 0) spdlog::warn("console: cannot cut {}: {}", log.string(), std::strerror(errno));
+  const UniqueFd cut_file(::open(log.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!cut_file || ::ftruncate(cut_file.get(), 0) != 0)
+    spdlog::warn("console: cannot cut {}: {}", log.string(), std::strerror(errno));
 }
 
 }  // namespace
@@ -102,7 +109,7 @@ Result<std::string> ConsoleLogs::tail(const InstanceId& id) const {
 void ConsoleLogs::rotate() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory_, error)) {
-    if (entry.path().extension() != ".log" || !entry.is_regular_file(error)) continue;
+    if (entry.path().extension() != ".log" || entry.is_symlink(error) || !entry.is_regular_file(error)) continue;
     const auto size = entry.file_size(error);
     if (!error && size > rotated_at_bytes) cut(entry.path());
   }
@@ -110,9 +117,10 @@ void ConsoleLogs::rotate() const {
 
 void ConsoleLogs::remove(const InstanceId& id) const {
   std::error_code error;
-  for (const char* extension : {".log", ".old", ".new", ".tty", ".vnc"}) {
-    fs::remove(directory_ / (stem(id) + extension), error);
-  }
+  std::vector<fs::path> its;  // also what virtlogd has put aside: .log.0, .log.1, ...
+  for (const auto& entry : fs::directory_iterator(directory_, error))
+    if (entry.path().filename().string().starts_with(stem(id) + ".")) its.push_back(entry.path());
+  for (const auto& file : its) fs::remove(file, error);
 }
 
 }  // namespace virga::compute

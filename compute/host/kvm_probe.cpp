@@ -6,7 +6,7 @@
 
 #include <array>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 #include <system_error>
 
 namespace virga::compute {

@@ -1,5 +1,7 @@
 #include "compute/host/metadata_tree.h"
 
+#include "core/json_values.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <openssl/evp.h>

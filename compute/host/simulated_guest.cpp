@@ -1,4 +1,5 @@
 #include "compute/host/simulated_guest.h"
+#include "core/json_values.h"
 
 #include <fmt/format.h>
 

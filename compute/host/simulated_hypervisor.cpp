@@ -1,5 +1,7 @@
 #include "compute/host/simulated_hypervisor.h"
 
+#include "core/json_values.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>

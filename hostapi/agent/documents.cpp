@@ -1,7 +1,7 @@
 #include "hostapi/agent/documents.h"
 
 #include <spdlog/spdlog.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include "core/durable_file.h"
 #include "hostapi/wire.h"

@@ -1,9 +1,13 @@
 #include "hostapi/agent/guest_records.h"
 
+#include "core/json_values.h"
+
 #include "core/durable_file.h"
 #include "hostapi/wire.h"
 
 namespace virga::hostapi {
+
+VIRGA_JSON_DEFINE(GuestRecord, start_number, reboot_number, boot_id, exited, exit_reason)
 
 Result<std::unique_ptr<GuestRecords>> GuestRecords::open(std::filesystem::path directory) {
   std::unique_ptr<GuestRecords> records(new GuestRecords(std::move(directory)));

@@ -4,8 +4,6 @@
 // tells a guest that ended by itself (not to be started again) from one that a loss of power ended (to be started
 // again), and a reboot already asked for from one still to be.
 
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -47,6 +45,6 @@ class GuestRecords {
   std::map<std::string, std::string> damaged_;
 };
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GuestRecord, start_number, reboot_number, boot_id, exited, exit_reason)
+VIRGA_JSON_DECLARE(GuestRecord);
 
 }  // namespace virga::hostapi

@@ -1,5 +1,7 @@
 #include "hostapi/agent/observed.h"
 
+#include "core/json_values.h"
+
 #include <algorithm>
 #include <utility>
 

@@ -1,5 +1,7 @@
 #include "hostapi/agent/server.h"
 
+#include "core/json_values.h"
+
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>

@@ -1,5 +1,7 @@
 #include "hostapi/client/client.h"
 
+#include "core/json_values.h"
+
 #include <curl/curl.h>
 #include <fmt/format.h>
 
@@ -60,8 +62,9 @@ Error error_of_answer(long status, const std::string& body) {
     return {parse_code((*json)["code"].get<std::string>()), (*json)["message"].get<std::string>(),
             "answered by the host"};
   }
-  return {Code::unavailable, "The host cannot be reached at present.",
-          fmt::format("the host answered with status {}", status)};
+  // A refusal of this one request (its server's own 413, say) is no outage: the others must go on.
+  const auto code = status >= 400 && status < 500 ? Code::invalid_parameter : Code::unavailable;
+  return {code, "The host cannot serve this request.", fmt::format("the host answered with status {}", status)};
 }
 
 Result<std::string> Client::call(const std::string& method, const std::string& target, const std::string& body,

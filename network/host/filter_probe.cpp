@@ -1,5 +1,7 @@
 #include "network/host/filter_probe.h"
 
+#include "core/json_values.h"
+
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>

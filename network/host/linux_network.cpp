@@ -1,5 +1,7 @@
 #include "network/host/linux_network.h"
 
+#include "core/json_values.h"
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>

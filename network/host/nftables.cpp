@@ -1,5 +1,7 @@
 #include "network/host/nftables.h"
 
+#include "core/json_values.h"
+
 #include <nftables/libnftables.h>
 
 #include <memory>

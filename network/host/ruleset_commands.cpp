@@ -1,5 +1,7 @@
 #include "network/host/ruleset.h"
 
+#include "core/json_values.h"
+
 namespace virga::network {
 namespace {
 

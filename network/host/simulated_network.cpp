@@ -1,4 +1,5 @@
 #include "network/host/simulated_network.h"
+#include "core/json_values.h"
 
 #include <fmt/format.h>
 

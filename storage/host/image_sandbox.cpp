@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <nlohmann/json.hpp>
+#include "core/json_values.h"
 
 #include <cerrno>
 #include <memory>
@@ -75,7 +75,7 @@ constexpr int forbidden_calls[] = {
 std::string input_of(ImageFormat format) {
   // The driver is always named, and a qcow2 input opens nothing else, whatever its header says.
   nlohmann::json node = {{"driver", driver_name(format)}, {"file", {{"driver", "file"}, {"filename", "/input"}}}};
-  if (format == ImageFormat::qcow2) node["backing"] = nullptr;
+  if (format != ImageFormat::raw) node["backing"] = nullptr;
   return "json:" + node.dump();
 }
 

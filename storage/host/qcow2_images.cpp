@@ -2,6 +2,8 @@
 
 #include "storage/host/qcow2_backend.h"
 
+#include "core/json_values.h"
+
 // The image side of the qcow2 backend.
 
 namespace virga::storage {

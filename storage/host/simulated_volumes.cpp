@@ -1,4 +1,5 @@
 #include "storage/host/simulated_volumes.h"
+#include "core/json_values.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>

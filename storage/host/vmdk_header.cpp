@@ -100,7 +100,8 @@ Result<ImageHeader> check_vmdk(const ImageBytes& bytes, std::uint64_t max_virtua
   }
   const auto sectors = bytes.little64(descriptor_sectors_at);
   const auto offset = bytes.little64(descriptor_offset_at);
-  if (offset == 0 || sectors == 0 || sectors > max_descriptor_sectors || offset > bytes.size() / 512)
+  // QEMU reads the description at sector 1 and the footer of a whole number of sectors, whatever the header says.
+  if (offset != 1 || bytes.size() % 512 != 0 || sectors == 0 || sectors > max_descriptor_sectors)
     return refused("is a damaged VMDK: it has no description inside");
   std::string descriptor(static_cast<std::size_t>(sectors) * 512, '\0');
   if (!bytes.read(offset * 512, descriptor.data(), descriptor.size())) return refused("is a VMDK that is cut off");

@@ -105,6 +105,17 @@ class BadInput(unittest.TestCase):
         for scope in ({"service": "s3"}, {"region": "eu-west-1"}):
             self.assertIn(post(*signed({"Action": "DescribeRegions"}, **scope))[0], (401, 403))
 
+    def test_Threat_A08_a_disabled_key_stops_working_at_once(self):
+        other = virga.account("disabled")
+        ask = lambda: post(*signed({"Action": "DescribeRegions"}, access=other.access, secret=other.secret))[0]
+        self.assertEqual(ask(), 200)
+        virga.run("key", "disable", other.access, "--account", "disabled")
+        self.assertEqual(ask(), 401)
+        virga.run("key", "enable", other.access, "--account", "disabled")
+        self.assertEqual(ask(), 200)
+        virga.run("key", "delete", other.access, "--account", "disabled")
+        self.assertEqual(ask(), 401)
+
     def test_unknown_and_unimplemented_actions(self):
         for action in ("NoSuchAction", "CreateTransitGateway", "CreateFleet"):
             self.assertEqual(post(*signed({"Action": action}))[0], 400)

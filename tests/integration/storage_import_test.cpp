@@ -8,6 +8,8 @@
 #include <algorithm>
 
 #include "storage/host/qcow2_backend.h"
+
+#include "core/json_values.h"
 #include "tests/support/image_samples.h"
 
 namespace virga::storage {

@@ -25,7 +25,7 @@ class MemoryHost final : public hostapi::Host {
   Result<hostapi::HostState> state() override {
     if (!reachable) return silent();
     hostapi::HostState state;
-    state.name = "h1";
+    state.name = name;
     state.accelerator = "simulated";
     state.capacity = {64, 65536, 1000};
     for (const auto& [id, vpc] : vpcs) state.vpcs.push_back({vpc.id, vpc.generation, ""});
@@ -40,6 +40,8 @@ class MemoryHost final : public hostapi::Host {
   std::map<std::string, storage::WantedVolume> volumes;
   std::map<std::string, compute::WantedInstance> instances;
   std::vector<std::string> order;
+  std::string name = "h1";
+  std::string refused;
   bool reachable = true;
   bool slow_to_remove = false;
   int puts_until_silent = 1000;
@@ -49,6 +51,7 @@ class MemoryHost final : public hostapi::Host {
   template <class Wanted>
   Result<void> keep(std::map<std::string, Wanted>& kept, const Wanted& wanted) {
     if (!reachable || puts_until_silent-- <= 0) return silent();
+    if (wanted.id.str() == refused) return fail(Code::invalid_parameter, "too large");
     auto& slot = kept[wanted.id.str()];
     if (wanted.generation > slot.generation) slot = wanted;
     order.push_back(wanted.id.str().substr(0, wanted.id.str().find('-')));
@@ -161,6 +164,66 @@ TEST_F(HostSyncTest, WhatTheHostForgotIsToldAgain) {
   round();
 
   EXPECT_EQ(host_.instances.count(id.str()), 1u);
+}
+
+TEST_F(HostSyncTest, WhatChangesBetweenPlanAndPushIsNotSentUnderTheOldGeneration) {
+  const auto id = run_one();
+  round();
+  auto reboot = [&](int number) {
+    ask(alice, [&](Scope& scope) {
+      scope.touch(DocumentKind::instance, id.str());
+      return scope.tx.execute("UPDATE instance SET reboot_number = ? WHERE id = ?", number, id);
+    });
+  };
+  reboot(1);
+  must(store_->write([&](store::Transaction& tx) { return control::prepare(tx, config_, 100); }));
+  reboot(2);  // after the plan, before the push ...
+  host_.puts_until_silent = 1000;
+  const auto todo = ask(alice, [](Scope& scope) { return control::pending(scope.tx, "h1"); });
+  ASSERT_EQ(todo.size(), 1u);
+
+  const auto sent = ask(alice, [&](Scope& scope) { return control::document(scope.tx, config_, "h1", todo.front()); });
+
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(sent));
+  round();
+  EXPECT_EQ(host_.instances.at(id.str()).reboot_number, 2u);
+}
+
+TEST_F(HostSyncTest, ARefusedDocumentDoesNotHoldUpTheOthers) {
+  host_.refused = run_one().str();
+  const auto other = run_one();
+
+  round();
+
+  EXPECT_EQ(state(other), "running");
+}
+
+TEST_F(HostSyncTest, AnImportThatTheHostLostFails) {
+  const auto lost = ask(alice, [](Scope& scope) {
+    return must(storage::images::create_import(
+        scope, {.name = "lost", .description = "", .visibility = storage::Visibility::own}));
+  });
+  round();
+  const auto state_of_lost = [&] {
+    return ask(alice, [&](Scope& scope) { return must(storage::images::find(scope, lost)).state; });
+  };
+  EXPECT_EQ(state_of_lost(), storage::ImageState::pending);
+
+  clock_.advance(std::chrono::minutes(2));
+  round();
+
+  EXPECT_EQ(state_of_lost(), storage::ImageState::failed);
+  EXPECT_TRUE(as(alice, [](Scope& scope) {
+    return storage::images::create_import(
+        scope, {.name = "lost", .description = "", .visibility = storage::Visibility::own});
+  })) << "the name is free again";
+}
+
+TEST_F(HostSyncTest, AHostThatChangesItsNameIsNotTakenForAnother) {
+  round();
+  host_.name = "h2";
+
+  EXPECT_FALSE(sync_->round());
 }
 
 TEST_F(HostSyncTest, AChangeThatNobodyTouchedIsFoundByTheFullPass) {

@@ -1,5 +1,7 @@
 #include "network/sync.h"
 
+#include "core/json_values.h"
+
 #include <algorithm>
 
 #include "tests/unit/network/network_fixture.h"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "network/vpcs.h"
 
 #include "network/cidr.h"

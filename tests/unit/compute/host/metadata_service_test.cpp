@@ -1,5 +1,7 @@
 #include "compute/host/metadata_service.h"
 
+#include "core/json_values.h"
+
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 

@@ -1,0 +1,11 @@
+#include "hostapi/host.h"
+
+#include "core/json_values.h"
+
+namespace virga::hostapi {
+
+VIRGA_JSON_DEFINE(HostCapacity, vcpus, memory_mib, storage_gib)
+VIRGA_JSON_DEFINE(HostState, name, version, boot_id, sequence, capacity, accelerator, problems, damaged, instances,
+                  volumes, images, vpcs)
+
+}  // namespace virga::hostapi
