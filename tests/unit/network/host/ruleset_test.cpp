@@ -26,7 +26,7 @@ std::string one_command_a_line(const nlohmann::json& commands) {
 
 /// Compares with golden/<name>; with VIRGA_UPDATE_GOLDEN in the environment writes it instead.
 void expect_golden(const std::string& name, const std::string& text) {
-  auto path = std::filesystem::path(__FILE__).parent_path() / "golden" / name;
+  const auto path = std::filesystem::path(VIRGA_SOURCE_DIR) / "tests/unit/network/host/golden" / name;
   if (std::getenv("VIRGA_UPDATE_GOLDEN") != nullptr) {
     std::ofstream(path) << text;
     return;
