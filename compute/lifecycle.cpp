@@ -191,8 +191,14 @@ void ended_by_itself(Scope& scope, const Instance& instance, ExitReason how) {
 
 /// The host tries again by itself; EC2's clients, who wait for `running`, are told after the deadline.
 void start_failed(Scope& scope, const Instance& instance, const std::string& problem) {
-  scope.tx.execute("UPDATE instance SET problem = ? WHERE id = ? AND account = ?", problem, instance.id, scope.account);
-  if (scope.now - instance.launched < launch_deadline) return;
+  scope.tx.execute(
+      "UPDATE instance SET problem = ?, failing_start = start_number,"
+      " failing_since_ms = CASE WHEN failing_start = start_number THEN failing_since_ms ELSE ? END"
+      " WHERE id = ? AND account = ?",
+      problem, scope.now, instance.id, scope.account);
+  const Time since{scope.tx.number("SELECT failing_since_ms FROM instance WHERE id = ? AND account = ?", instance.id,
+                                   scope.account)};
+  if (scope.now - since < launch_deadline) return;
   const Reason reason{std::string(internal_code), "Server.InternalError: Internal error on launch",
                       "Server.InternalError"};
   if (instance.start_number == 1) {

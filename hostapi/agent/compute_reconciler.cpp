@@ -22,6 +22,7 @@ bool is_on(const std::optional<compute::Domain>& domain) { return domain && doma
 
 Pass ComputeReconciler::pass() {
   const Time now = shared_.ports.clock.now();
+  launched_in_pass_ = false;
   report_capacity(now);
   const auto listed = shared_.ports.hypervisor.list();
   if (!listed) {
@@ -147,6 +148,13 @@ bool ComputeReconciler::run_steps(const InstancePlan& plan, const InstanceFacts&
     if (waits) {
       if (step.gates()) break;
       continue;
+    }
+    if (step.kind == Kind::launch) {
+      if (launched_in_pass_) {
+        progressed = true;  // the next pass follows at once
+        break;
+      }
+      launched_in_pass_ = true;
     }
     if (step.kind == Kind::shutdown) {  // whether it works or not, the time the guest is given begins
       if (!memory.stop_asked) memory.stop_asked = facts.now;

@@ -39,6 +39,8 @@ class ComputeReconciler {
     std::optional<Time> plugs_checked;
     std::vector<NetworkInterfaceId> unplugged;
   };
+  /// Launches are slow: one a pass, so that what other guests do meanwhile is seen between them.
+  bool launched_in_pass_ = false;
   using Domains = std::map<InstanceId, compute::Domain>;
 
   void report_capacity(Time now);

@@ -3,6 +3,8 @@
 
 virga_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# Compilations are shared between checkouts: ccache sees paths relative to the source.
+export CCACHE_BASEDIR=$virga_source CCACHE_NOHASHDIR=1
 
 bold='' plain=''
 if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; fi

@@ -87,6 +87,8 @@ CREATE TABLE instance (
   reboot_number      INTEGER NOT NULL DEFAULT 0,
   shutdown_timeout_s INTEGER NOT NULL,
   problem            TEXT NOT NULL DEFAULT '',   -- why the host cannot start it, as last seen
+  failing_start      INTEGER NOT NULL DEFAULT 0, -- the start_number that fails ...
+  failing_since_ms   INTEGER NOT NULL DEFAULT 0, -- ... and since when: a host that was away has not failed
   reason_code        TEXT NOT NULL DEFAULT '',
   reason_message     TEXT NOT NULL DEFAULT '',
   transition_reason  TEXT NOT NULL DEFAULT '',
