@@ -104,7 +104,8 @@ Result<Command> confined_conversion(const Conversion& conversion) {
   Command command;
   command.argv = {
       "bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-      "--die-with-parent", "--new-session", "--clearenv", "--setenv", "LC_ALL", "C", "--ro-bind", "/usr", "/usr",
+      "--die-with-parent", "--new-session", "--clearenv", "--setenv", "LC_ALL", "C", "--setenv", "MALLOC_ARENA_MAX", "2",
+      "--ro-bind", "/usr", "/usr",
       "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--dev", "/dev", "--ro-bind",
       conversion.input, "/input", "--bind", conversion.output_directory, "/output", "--chdir", "/",
       // Root's capabilities go, but for those that setpriv needs to take away the user and the rest.
@@ -114,7 +115,8 @@ Result<Command> confined_conversion(const Conversion& conversion) {
       "--no-new-privs", "--", "/usr/bin/qemu-img", "convert", "-q", "-O", "qcow2", "-o",
       "compat=1.1,cluster_size=65536", input_of(conversion.header.format), fmt::format("/output/{}", converted_name)};
   command.standard_input = TRY(seccomp_filter());
-  command.max_address_space_bytes = 1024 * mib;
+  // Of address space, not of memory: each thread takes some 70 MiB of it for its stack and its heap.
+  command.max_address_space_bytes = 4096 * mib;
   // A slow disk copies 20 MiB/s; a compressed image costs about 1 s of CPU for 40 MiB.
   command.max_cpu_seconds = 30 + megabytes / 20;
   command.timeout = std::chrono::seconds(60 + megabytes / 20);

