@@ -83,8 +83,14 @@ Result<PublicKey> parse_public_key(std::string_view material) {
   std::string_view body = *blob;
   const auto inner = ssh_wire::take_string(body);
   if (!inner || *inner != type) return bad_key("the key data is of another type than the line says.");
-  if (type == "ssh-rsa") return PublicKey{KeyType::rsa, std::string(material), TRY(check_rsa(body))};
-  if (type == "ssh-ed25519") return PublicKey{KeyType::ed25519, std::string(material), TRY(check_ed25519(*blob, body))};
+  if (type == "ssh-rsa") {
+    auto fingerprint = TRY(check_rsa(body));
+    return PublicKey{KeyType::rsa, std::string(material), std::move(fingerprint)};
+  }
+  if (type == "ssh-ed25519") {
+    auto fingerprint = TRY(check_ed25519(*blob, body));
+    return PublicKey{KeyType::ed25519, std::string(material), std::move(fingerprint)};
+  }
   return bad_key("only ssh-rsa and ssh-ed25519 keys are supported.");
 }
 

@@ -237,7 +237,8 @@ Result<Admin::Body> Admin::create_image(const Body& body) {
   request.visibility = body.value("public", true) ? storage::Visibility::everyone : storage::Visibility::own;
   request.min_memory_mib = body.value("min_memory_mib", request.min_memory_mib);
   return write_as(TRY(text_of(body, "account")), "ImportImage", [&](Scope& owner) -> Result<Body> {
-    return Body{{"image_id", TRY(storage::images::create_import(owner, request)).str()}};
+    const auto id = TRY(storage::images::create_import(owner, request));
+    return Body{{"image_id", id.str()}};
   });
 }
 

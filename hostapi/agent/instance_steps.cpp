@@ -78,7 +78,8 @@ Result<void> InstanceSteps::start_paused(const compute::WantedInstance& wanted) 
   auto nics = wanted.nics;
   std::sort(nics.begin(), nics.end(), [](const auto& a, const auto& b) { return a.device_index < b.device_index; });
   for (const auto& nic : nics) {
-    spec.nics.push_back({.interface = nic.interface, .tap = TRY(create_tap(nic)), .mac = nic.mac});
+    auto tap = TRY(create_tap(nic));
+    spec.nics.push_back({.interface = nic.interface, .tap = std::move(tap), .mac = nic.mac});
   }
   return shared_.ports.hypervisor.start_paused(spec);
 }

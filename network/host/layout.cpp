@@ -42,8 +42,9 @@ Result<std::optional<int>> read_protocol(const std::string& text) {
 }
 
 Result<GroupRule> read_rule(const WantedRule& wanted) {
+  const auto protocol = TRY(read_protocol(wanted.protocol));
   GroupRule rule{.egress = wanted.egress,
-                 .protocol = TRY(read_protocol(wanted.protocol)),
+                 .protocol = protocol,
                  .from = wanted.from_port,
                  .to = wanted.to_port,
                  .peer = wanted.group};
@@ -60,11 +61,12 @@ Result<GroupLayout> read_group(const WantedGroup& wanted) {
 }
 
 Result<PortLayout> read_port(const WantedInterface& wanted, const SubnetLayout& subnet, const Names& names) {
+  const auto mac = TRY(Mac::parse(wanted.mac));
   PortLayout port{.id = wanted.id,
                   .number = wanted.number,
                   .tap = names.tap(wanted.number),
                   .bridge = subnet.bridge,
-                  .mac = TRY(Mac::parse(wanted.mac)),
+                  .mac = mac,
                   .addresses = {},
                   .groups = {wanted.groups.begin(), wanted.groups.end()},
                   .source_dest_check = wanted.source_dest_check,
@@ -119,9 +121,10 @@ Result<VpcLayout> read_layout(const WantedVpc& vpc, const Names& names) {
   layout.resolver = TRY(Prefix4::parse(vpc.cidrs.front())).base + 2;
   if (!is_domain(layout.domain)) return refuse(fmt::format("{} has a domain name that is none", vpc.id.str()));
   for (const auto& wanted : vpc.subnets) {
+    const auto cidr = TRY(Prefix4::parse(wanted.cidr));
     SubnetLayout subnet{.number = wanted.number,
                         .bridge = names.bridge(wanted.number),
-                        .cidr = TRY(Prefix4::parse(wanted.cidr)),
+                        .cidr = cidr,
                         .table = kernel_table(wanted.route_table)};
     if (subnet.cidr.length > 28 || subnet.cidr.length < 16)
       return refuse(fmt::format("{} is no size for a subnet", subnet.cidr.str()));

@@ -161,6 +161,15 @@ class Tidy(unittest.TestCase):
                     violations.append("%s:%d: %s" % (path, text.count("\n", 0, found.start()) + 1, found.group(0)[:90]))
         self.assert_nothing(violations, "SQL that is not a literal:")
 
+    def test_try_is_not_inside_an_aggregate(self):
+        # g++ 12 does not destroy the members already made when TRY returns from inside the braces: they leak.
+        violations = []
+        for path in sources():
+            for number, line in enumerate(read(path).splitlines(), 1):
+                if re.search(r"\{\w+[^{}]*, [^{}]*TRY\(|^\s+\.\w+ = TRY\(", line):
+                    violations.append("%s:%d: %s" % (path, number, line.strip()[:100]))
+        self.assert_nothing(violations, "TRY behind other members of an aggregate (give it a statement of its own):")
+
     def test_threat_H02_no_shell(self):
         pattern = re.compile(r"\b(?:std::|::)?(?:system|popen)\s*\(|\"(?:/bin/)?(?:ba)?sh\"")
         violations = []
