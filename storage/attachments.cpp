@@ -70,8 +70,10 @@ Result<Attachment> attach(Scope& scope, const AttachRequest& request) {
     return fail(Code::invalid_parameter_value,
                 fmt::format("Invalid value '{}' for unixDevice. Attachment point {} is already in use", request.device,
                             request.device));
+  int slot = 0;
+  if (!request.root) slot = TRY(free_slot(scope, request.instance));
   const Attachment made{request.volume, request.instance,
-                        request.device, request.root ? 0 : TRY(free_slot(scope, request.instance)),
+                        request.device, slot,
                         request.root,   request.delete_on_termination,
                         request.state,  scope.now};
   scope.tx.execute(
