@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""scripts/down --guests on a machine whose libvirtd serves others too: a stand-in for virsh has the guests."""
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import harness
+
+OURS, FOREIGN, SHARED_NAME = "i-0123456789abcdef0", "someone-elses", "i-0123456789abcdef1"
+
+
+class DownGuests(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("skipped: guests are stopped by root only")
+        folder = tempfile.TemporaryDirectory(prefix="vg-down-", dir="/tmp")
+        self.addCleanup(folder.cleanup)
+        self.home = os.path.join(folder.name, "home")
+        self.calls = os.path.join(folder.name, "calls")
+        self.records = os.path.join(self.home, "state", "host", "agent", "guests")
+        os.makedirs(self.records)
+        for guest in (OURS, SHARED_NAME):
+            with open(os.path.join(self.records, guest + ".json"), "w") as record:
+                record.write("{}")
+        self.tools = os.path.join(folder.name, "tools")
+        os.makedirs(self.tools)
+        virsh = os.path.join(self.tools, "virsh")
+        with open(virsh, "w") as script:
+            script.write(textwrap.dedent("""\
+                #!/usr/bin/env python3
+                import sys
+                words = [w for w in sys.argv[1:] if not w.startswith("-") and ":///" not in w]
+                with open(%r, "a") as calls:
+                    calls.write(" ".join(words) + "\\n")
+                if words[0] == "list":
+                    print("%s\\n%s\\n%s")
+                if words[0] == "dumpxml":
+                    place = %r if words[1] == %r else "/var/lib/other"
+                    print("<source file='%%s/state/host/storage/volumes/vol-1.qcow2'/>" %% place)
+                if words[0] == "domstate":
+                    print("shut off")
+                """ % (self.calls, OURS, FOREIGN, SHARED_NAME, self.home, OURS)))
+        os.chmod(virsh, 0o755)
+
+    def down(self, *arguments):
+        environment = {**os.environ, "VIRGA_HOME": self.home, "PATH": self.tools + ":" + os.environ["PATH"]}
+        done = subprocess.run([os.path.join(harness.ROOT, "scripts", "down"), *arguments], env=environment, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        if not os.path.exists(self.calls):
+            return []
+        with open(self.calls) as calls:
+            return [line.split()[:2] for line in calls]
+
+    def test_only_guests_whose_disks_are_here_are_stopped_and_they_may_start_again(self):
+        calls = self.down("--guests")
+        self.assertIn(["shutdown", OURS], calls)
+        self.assertIn(["destroy", OURS], calls)
+        self.assertIn(["undefine", OURS], calls)
+        for verb, *guest in calls:
+            if verb not in ("list", "dumpxml"):
+                self.assertEqual(guest, [OURS], verb)
+        self.assertNotIn(["dumpxml", FOREIGN], calls)
+        # Without its record the host role starts the guest again; another's is not touched.
+        self.assertEqual(os.listdir(self.records), [SHARED_NAME + ".json"])
+
+    def test_without_guests_none_is_touched(self):
+        self.assertEqual(self.down(), [])
+        self.assertEqual(len(os.listdir(self.records)), 2)
+
+
+if __name__ == "__main__":
+    harness.main()
