@@ -116,7 +116,8 @@ Result<void> serve(HostKind kind, const Paths& paths, const Config& config) {
                                                 config, {*parts.hypervisor, *parts.network, *parts.volumes, clock}, hooks));
   listeners.serve_for(*agent);
   hostapi::Server api(*agent, {.control_uid = TRY(control_uid(config)), .faults = simulated ? &faults : nullptr});
-  const auto server = TRY(http::Server::create({.max_body_bytes = hostapi::max_document_bytes}, api_threads));
+  const auto server = TRY(http::Server::create(
+      {.max_body_bytes = hostapi::max_document_bytes, .max_held_bytes = 4 * hostapi::max_document_bytes}, api_threads));
   const auto socket = paths.host_socket().string();
   TRY(server->listen_unix(socket, 0660, [&](const HttpRequest& request) { return api.handle(request); }));
   if (geteuid() == 0 && chown(socket.c_str(), 0, TRY(gid_of(config.control_user))) != 0)

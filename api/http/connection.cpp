@@ -34,7 +34,7 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t max_header_lines = 100;
 constexpr std::size_t read_size = 4096;
 /// Room for a chunk's extension and trailers beside a header: they are parsed only as a whole.
-constexpr std::size_t body_buffer = 64 << 10;
+constexpr std::size_t body_buffer = 16 << 10;
 /// What is still read of a refused request, so that the answer is not lost to a reset: this much, this long.
 constexpr std::size_t max_drained = 4 << 20;
 constexpr std::chrono::seconds drain_timeout{2};
@@ -56,7 +56,8 @@ class Connection final : public Crowd::Member {
         socket_(edge.io, Protocol(family, 0), accepted.fd.release()),
         peer_(std::move(accepted.peer)),
         handler_(std::move(accepted.handler)),
-        buffer_(edge.limits.max_header_bytes + body_buffer) {
+        buffer_(edge.limits.max_header_bytes + body_buffer),
+        memory_(edge.memory) {
     edge_.census.enter();
   }
   Connection(const Connection&) = delete;
@@ -96,6 +97,7 @@ class Connection final : public Crowd::Member {
   boost::beast::flat_buffer buffer_;  ///< received, not yet consumed
   std::optional<beast_http::request_parser<beast_http::string_body>> parser_;
   HttpRequest request_;
+  MemoryBudget::Share memory_;  ///< for the request's body, then for its answer
   bool first_ = true;
 };
 
@@ -120,6 +122,7 @@ awaitable<bool> Connection::serve_one() {
   // An idle connection keeps no memory of its last request.
   parser_.reset();
   request_ = HttpRequest();
+  memory_.release();
   if (buffer_.size() == 0) buffer_.shrink_to_fit();
   co_return more;
 }
@@ -180,11 +183,21 @@ awaitable<int> Connection::read_body() {
     const auto [error, bytes] = co_await asio::async_write(socket_, asio::buffer(proceed), token);
     if (error) co_return gone;
   }
-  const auto [error, bytes] = co_await beast_http::async_read(socket_, buffer_, *parser_, token);
-  if (error == beast_http::error::body_limit) co_return 413;
-  if (error == beast_http::error::partial_message || error == beast_http::error::end_of_stream) co_return gone;
-  if (error && error.category() == beast_http::make_error_code(beast_http::error::body_limit).category()) co_return 400;
-  if (error) co_return gone;
+  parser_->eager(true);
+  while (!parser_->is_done()) {
+    const auto [error, bytes] = co_await beast_http::async_read_some(socket_, buffer_, *parser_, token);
+    if (error == beast_http::error::body_limit) co_return 413;
+    if (error == beast_http::error::partial_message || error == beast_http::error::end_of_stream) co_return gone;
+    if (error && error.category() == beast_http::make_error_code(beast_http::error::body_limit).category())
+      co_return 400;
+    if (error) co_return gone;
+    // What has come is counted, not what is announced: who announces much and sends nothing keeps nobody out.
+    if (!memory_.hold(parser_->get().body().size())) {
+      parser_.reset();
+      memory_.release();
+      co_return 503;
+    }
+  }
   request_.body = std::move(parser_->get().body());
   co_return go_on;
 }
@@ -202,7 +215,13 @@ awaitable<bool> Connection::handle() {
     spdlog::error("{} {}: status {} does not fit its upgrade", request_.method, request_.path(), response.status);
     response = empty_answer(500);
   }
-  if (response.status != 101) co_return co_await answer(std::move(response), keep_alive);
+  if (response.status != 101) {
+    // The peer may take its time to read: what waits for it counts too.
+    request_.body = {};
+    parser_.reset();
+    if (!memory_.hold(response.body.size())) response = empty_answer(503);
+    co_return co_await answer(std::move(response), keep_alive);
+  }
   co_await upgrade(std::move(response));
   co_return false;
 }

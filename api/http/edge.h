@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "api/http/crowd.h"
+#include "api/http/memory_budget.h"
 #include "api/http/server.h"
 #include "api/http/upgrades.h"
 
@@ -46,7 +47,8 @@ struct Edge {
       : limits(limits_in),
         max_requests(limits_in.max_waiting_requests + static_cast<std::size_t>(threads)),
         pool(static_cast<std::size_t>(threads)),
-        crowd(limits_in.max_connections, limits_in.max_connections_per_source) {}
+        crowd(limits_in.max_connections, limits_in.max_connections_per_source),
+        memory(limits_in.max_held_bytes) {}
 
   static constexpr std::size_t max_upgrades = 512;
 
@@ -59,6 +61,7 @@ struct Edge {
   boost::asio::io_context io{1};
   boost::asio::thread_pool pool;
   Crowd crowd;
+  MemoryBudget memory;
   Upgrades upgrades{max_upgrades};
 };
 

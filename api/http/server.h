@@ -5,7 +5,7 @@
 // ordinary blocking functions on a bounded pool of threads. Boost.Beast is behind this header and nowhere else.
 //
 // Bounds: header and body size, number of connections (in all and per source; over the limit the connection idle the
-// longest is closed to make room), 10 s for a header, 30 s for a body, 60 s of keep-alive, requests waiting for a
+// longest is closed to make room), memory of all requests and answers together, 10 s for a header, 30 s for a body, 60 s of keep-alive, requests waiting for a
 // thread.
 
 #include <chrono>
@@ -28,6 +28,7 @@ struct Limits {
   std::size_t max_connections = 4096;
   std::size_t max_connections_per_source = 4096;
   std::size_t max_waiting_requests = 1024;  ///< over it: 503
+  std::size_t max_held_bytes = 64 << 20;    ///< of all bodies and answers beyond each one's first 16 KiB; over it: 503
 };
 
 /// Names a listener of one server.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
 #include <list>
 #include <thread>
 #include <vector>
@@ -199,6 +200,89 @@ TEST(Threat_C04, OneSourceCannotPushOutAnother) {
   EXPECT_TRUE(greedy.front().closed());
   EXPECT_LE(served.server->connections(), 4u);
   EXPECT_TRUE(other.quiet());
+}
+
+TEST(Threat_C04, EqualAddressesBehindTwoListenersAreTwoSources) {
+  Served served(Limits{.max_connections_per_source = 2});
+  const auto second = served.server->listen_tcp("127.0.0.1", 0, length_of_body).value();
+  std::list<RawClient> here;
+  std::list<RawClient> there;
+  for (int i = 0; i < 2; ++i) {  // two networks may have the same address, as guests of two VPCs do
+    for (auto [clients, port] : {std::pair(&here, served.port), std::pair(&there, second)}) {
+      clients->emplace_back(port).send(get);
+      EXPECT_THAT(clients->back().read_answer(), StartsWith("HTTP/1.1 200"));
+    }
+  }
+  EXPECT_EQ(served.server->connections(), 4u);
+  for (auto* clients : {&here, &there})
+    for (auto& client : *clients) EXPECT_TRUE(client.quiet());
+}
+
+std::string body_of(std::size_t announced, std::size_t sent) {
+  return "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(announced) + "\r\n\r\n" +
+         std::string(sent, 'x');
+}
+
+TEST(Threat_C04, BodiesOfAllConnectionsTogetherAreLimitedAndSmallOnesStillServed) {
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  std::latch both_held(2);
+  const auto hold_large = [&](const HttpRequest& request) {
+    if (request.body.size() >= 100'000) {
+      both_held.count_down();
+      released.wait_for(std::chrono::milliseconds(test::patience_ms));
+    }
+    return length_of_body(request);
+  };
+  Served served(Limits{.max_held_bytes = 200'000}, hold_large, 3);
+  RawClient first(served.port);
+  RawClient second(served.port);
+  first.send(body_of(100'000, 100'000));
+  second.send(body_of(100'000, 100'000));
+  both_held.wait();
+
+  expect_empty_refusal(refusal(served.port, body_of(100'000, 100'000)), 503);
+  RawClient small(served.port);
+  small.send(body_of(10'000, 10'000));
+  EXPECT_THAT(small.read_answer(), testing::EndsWith("10000"));
+
+  release.set_value();
+  EXPECT_THAT(first.read_answer(), testing::EndsWith("100000"));
+  EXPECT_THAT(second.read_answer(), testing::EndsWith("100000"));
+  small.send(body_of(99'999, 99'999));
+  EXPECT_THAT(small.read_answer(), testing::EndsWith("99999")) << "what was held is given back";
+}
+
+TEST(Threat_C04, AnnouncedBodiesThatDoNotComeKeepNobodyOut) {
+  Served served(Limits{.max_held_bytes = 100'000});
+  std::list<RawClient> silent;
+  for (int i = 0; i < 20; ++i) silent.emplace_back(served.port).send(body_of(100'000, 10));
+  RawClient client(served.port);
+  client.send(body_of(80'000, 80'000));
+  EXPECT_THAT(client.read_answer(), testing::EndsWith("80000"));
+}
+
+TEST(Threat_C04, AnswersNobodyReadsAreLimitedTogether) {
+  std::atomic<int> asked = 0;
+  Served served(Limits{.max_held_bytes = 20 << 20}, [&](const HttpRequest&) {
+    ++asked;
+    HttpResponse response;
+    response.body = std::string(8 << 20, 'x');
+    return response;
+  });
+  std::list<RawClient> deaf;
+  for (int i = 0; i < 2; ++i) {  // more than the sockets' buffers take
+    deaf.emplace_back(served.port).send(get);
+    EXPECT_THAT(deaf.back().read_until("\r\n"), StartsWith("HTTP/1.1 200"));
+  }
+  RawClient third(served.port);
+  third.send(get);
+  EXPECT_THAT(third.read_answer(), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(asked, 3);
+  for (auto& one : deaf) one.read_answer();
+  RawClient afterwards(served.port);
+  afterwards.send(get);
+  EXPECT_THAT(afterwards.read_answer(), StartsWith("HTTP/1.1 200"));
 }
 
 TEST(HttpLimits, RequestsBeyondTheQueueAreTurnedAwayAtOnce) {
