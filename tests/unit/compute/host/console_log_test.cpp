@@ -44,6 +44,26 @@ TEST_F(ConsoleLogsTest, Threat_F05_CutsALargeFileAndKeepsItsEnd) {
   EXPECT_EQ(logs_.tail(id).value().size(), ConsoleLogs::kept_bytes);
 }
 
+TEST_F(ConsoleLogsTest, Threat_F05_NoLinkPlantedInTheDirectoryIsWrittenThroughOrRead) {
+  const auto target = directory_.path() / "precious";
+  const std::string large(ConsoleLogs::rotated_at_bytes + 1, 's');
+  std::ofstream(target) << large;
+  auto planted = std::filesystem::path(logs_.files(id).console_log);
+  guest_writes(std::string(ConsoleLogs::rotated_at_bytes + 1, 'a'));
+  std::filesystem::create_symlink(target, planted.replace_extension(".new"));
+
+  logs_.rotate();
+
+  EXPECT_EQ(std::filesystem::file_size(target), large.size());
+  EXPECT_EQ(std::filesystem::file_size(logs_.files(id).console_log), 0U) << "the log is cut all the same";
+
+  std::filesystem::remove(logs_.files(id).console_log);
+  std::filesystem::create_symlink(target, logs_.files(id).console_log);
+  logs_.rotate();
+  EXPECT_EQ(std::filesystem::file_size(target), large.size());
+  EXPECT_FALSE(logs_.tail(id));
+}
+
 TEST_F(ConsoleLogsTest, LeavesSmallFilesAlone) {
   guest_writes(std::string(ConsoleLogs::rotated_at_bytes, 'a'));
 
