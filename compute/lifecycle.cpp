@@ -33,9 +33,11 @@ Reason by_user(Time now, std::string_view verb) {
 
 Resources held_by(const Instance& instance) { return {instance.spec.type.vcpus, instance.spec.type.memory_mib, 0}; }
 
+/// A stopped instance has no place on its host and, as on EC2, counts no vCPUs: both go and come together.
 void free_capacity(Scope& scope, const Instance& instance) {
   if (!instance.holds_capacity) return;
   give_capacity_back(scope, instance.spec.host, held_by(instance));
+  quota::release(scope, quota::Name::vcpus, instance.spec.type.vcpus);
   scope.tx.execute("UPDATE instance SET holds_capacity = 0 WHERE id = ? AND account = ?", instance.id, scope.account);
 }
 
@@ -72,6 +74,7 @@ Result<std::vector<Instance>> each_once(Scope& scope, const std::vector<Instance
 }
 
 Result<void> start_one(Scope& scope, const Instance& instance) {
+  TRY_VOID(quota::charge(scope, quota::Name::vcpus, instance.spec.type.vcpus));
   TRY_VOID(take_capacity_if_free(scope, instance.spec.host, held_by(instance)));
   scope.tx.execute(
       "UPDATE instance SET holds_capacity = 1, start_number = start_number + 1, launched_ms = ?, shutdown_timeout_s = ?"
@@ -250,7 +253,6 @@ void gone(Scope& scope, const Instance& instance) {
   if (instance.state != InstanceState::shutting_down) return;
   free_capacity(scope, instance);
   quota::release(scope, quota::Name::instances);
-  quota::release(scope, quota::Name::vcpus, instance.spec.type.vcpus);
   enter(scope, instance, InstanceState::terminated, Power::stopped,
         {instance.reason_code, instance.reason_message, instance.transition_reason});
   scope.tx.execute("UPDATE instance SET ended_ms = ? WHERE id = ? AND account = ?", scope.now, instance.id,

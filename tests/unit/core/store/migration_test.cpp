@@ -1,0 +1,62 @@
+#include "core/store/migrations.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/store/store.h"
+#include "tests/support/temporary_directory.h"
+
+namespace virga::store {
+namespace {
+
+/// A database as a version with fewer migrations left it, opened by this one.
+class MigrationTest : public testing::Test {
+ protected:
+  /// Rows are put in by hand, without what they refer to.
+  void given(int migrations_applied, const std::string& rows) {
+    SQLite::Database db(file(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    db.exec("PRAGMA foreign_keys = OFF");
+    db.exec("CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT");
+    for (int number = 1; number <= migrations_applied; ++number) {
+      const auto& migration = migrations()[static_cast<std::size_t>(number - 1)];
+      db.exec(migration.sql);
+      db.exec(fmt::format("INSERT INTO migration VALUES ({}, '{}')", number, migration.name));
+    }
+    db.exec(rows);
+  }
+  template <class Function>
+  auto after(Function function) {
+    auto store = Store::open(file());
+    EXPECT_TRUE(store) << describe(store.error());
+    return *(*store)->read([&](Transaction& tx) -> Result<decltype(function(tx))> { return function(tx); });
+  }
+  static std::string instance(int number, const std::string& account, int vcpus, bool on_host) {
+    return fmt::format(
+        "INSERT INTO instance (id, number, account, reservation, launch_index, image, root_device, instance_type, vcpus,"
+        " memory_mib, zone, host, holds_capacity, vpc, subnet, state, power, shutdown_timeout_s, shutdown_behavior,"
+        " protect_termination, protect_stop, http_tokens, http_endpoint, http_hop_limit, metadata_tags, launched_ms,"
+        " created_ms) VALUES ('i-{0}', {0}, '{1}', '', 0, '', '', '', {2}, 1, '', 'h', {3}, '', '', '{4}', 'running', 0,"
+        " 'stop', 0, 0, '', '', 1, '', 0, 0);",
+        number, account, vcpus, on_host ? 1 : 0, on_host ? "running" : "stopped");
+  }
+  std::string file() const { return (directory_.path() / "virga.db").string(); }
+
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(MigrationTest, VcpusOfStoppedInstancesAreGivenBack) {
+  given(3, instance(1, "one", 2, true) + instance(2, "one", 4, false) + instance(3, "two", 8, false) +
+               "INSERT INTO quota (account, name, used, max_value) VALUES ('one', 'vcpus', 6, 10),"
+               " ('two', 'vcpus', 8, NULL), ('one', 'instances', 2, NULL);");
+
+  const auto used = after([](Transaction& tx) {
+    return tx.all("SELECT account || ' ' || name || ' ' || used FROM quota ORDER BY account, name",
+                  [](Row& row) { return row.text(0); });
+  });
+
+  EXPECT_EQ(used, (std::vector<std::string>{"one instances 2", "one vcpus 2", "two vcpus 0"}));
+}
+
+}  // namespace
+}  // namespace virga::store
