@@ -100,6 +100,8 @@ std::map<std::string, Apply> keys(Config& c) {
       {"host.vcpu_overcommit", number<double>(c.vcpu_overcommit, 0.1, 1000.0)},
       {"host.memory_overcommit", number<double>(c.memory_overcommit, 0.1, 100.0)},
       {"host.reserved_memory_mib", number<std::int64_t>(c.reserved_memory_mib, 0, 1 << 24)},
+      {"host.reserved_storage_gib", number<std::int64_t>(c.reserved_storage_gib, 0, 1 << 20)},
+      {"host.reserved_storage_percent", number<double>(c.reserved_storage_percent, 0.0, 90.0)},
       {"host.dns_upstream", text(c.dns_upstream)},
       {"compute.libvirt_uri", text(c.libvirt_uri)},
       {"compute.accelerator", accelerator(c.accelerator)},

@@ -53,6 +53,8 @@ struct Config {
   double vcpu_overcommit = 8.0;
   double memory_overcommit = 1.0;
   std::int64_t reserved_memory_mib = 512;  ///< never promised to guests
+  std::int64_t reserved_storage_gib = 1;   ///< stays free on the disk of volumes and images; at least this ...
+  double reserved_storage_percent = 5.0;   ///< ... and at least this part of it
   std::string dns_upstream;                ///< reserved name servers for guests; empty: only names of the VPC resolve
   // [compute]
   std::string libvirt_uri = "qemu:///system";

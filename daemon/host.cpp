@@ -46,7 +46,9 @@ Result<HostParts> real_parts(const Paths& paths, const Config& config, CommandRu
                                                      .dns_upstream = config.dns_upstream,
                                                      .commands = commands}));
   parts.volumes = TRY(storage::Qcow2Backend::create(
-      {.directory = (paths.host_state() / "storage").string(), .runner = commands, .limits = {}}));
+  storage::ImportLimits limits;
+  limits.reserve = {static_cast<std::uint64_t>(config.reserved_storage_gib) << 30, config.reserved_storage_percent};
+      {.directory = (paths.host_state() / "storage").string(), .runner = commands, .limits = limits}));
   return parts;
 }
 

@@ -34,7 +34,7 @@ Pass StorageReconciler::pass() {
     for (auto& [id, memory] : memory_) memory.backoff.clear();
     images_ready_ = images_ready;
   }
-  report_capacity(*existing, *images);
+  report_capacity(*existing);
   shared_.observed.set_images(imports_.merged_with(std::move(*images)));
 
   const auto wanted = shared_.documents.current();
@@ -153,16 +153,14 @@ void StorageReconciler::report(const WantedState& wanted, const std::vector<stor
   if (shared_.readiness.set_volumes(std::move(ready))) ready_();
 }
 
-void StorageReconciler::report_capacity(const std::vector<storage::ObservedVolume>& existing,
-                                        const std::vector<storage::ObservedImage>& images) {
+void StorageReconciler::report_capacity(const std::vector<storage::ObservedVolume>& existing) {
   const auto space = shared_.ports.volumes.space();
   if (!space) return;
-  // What others keep on the file system is not ours to promise.
-  std::uint64_t ours = 0;
-  for (const auto& volume : existing) ours += volume.allocated_bytes;
-  for (const auto& image : images) ours += image.file_bytes;
-  const auto ours_gib = static_cast<std::int64_t>(ours >> 30);
-  shared_.observed.set_storage_capacity(std::min(space->total_gib, space->free_gib + ours_gib));
+  // What others keep on the file system is not ours to promise, nor is what images take.
+  std::uint64_t in_volumes = 0;
+  for (const auto& volume : existing) in_volumes += volume.allocated_bytes;
+  const auto volumes_gib = static_cast<std::int64_t>(in_volumes >> 30);
+  shared_.observed.set_storage_capacity(std::min(space->total_gib, space->free_gib + volumes_gib));
 }
 
 }  // namespace virga::hostapi

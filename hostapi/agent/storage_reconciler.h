@@ -33,8 +33,7 @@ class StorageReconciler {
   /// Whether any step was taken.
   bool run_all(const VolumePlan& plan, const WantedState& wanted);
   void report(const WantedState& wanted, const std::vector<storage::ObservedVolume>& existing, const VolumePlan& plan);
-  void report_capacity(const std::vector<storage::ObservedVolume>& existing,
-                       const std::vector<storage::ObservedImage>& images);
+  void report_capacity(const std::vector<storage::ObservedVolume>& existing);
   Memory& memory_of(const VolumeId& id, const Entry<storage::WantedVolume>& entry);
 
   Shared shared_;

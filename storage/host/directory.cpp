@@ -18,7 +18,8 @@ Error system_error(std::string_view what) {
   auto context = fmt::format("{}: {}", what, std::strerror(number));
   if (number == ENOSPC || number == EDQUOT)
     return {Code::insufficient_volume_capacity,
-            "There is not enough room for the volume. Delete volumes you no longer need.", std::move(context)};
+            "The host has not enough room on its disk. Delete volumes and images you no longer need.",
+            std::move(context)};
   return internal_error(std::move(context));
 }
 

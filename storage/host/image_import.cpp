@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -68,18 +67,14 @@ Result<void> copy_sparse(int from, int to, std::uint64_t size) {
   return {};
 }
 
-}  // namespace
-
-Result<void> ImageImport::check_room(std::uint64_t bytes) const {
-  struct statvfs status {};
-  if (::fstatvfs(spool_.fd(), &status) != 0) return fail(system_error("statvfs"));
-  const auto free_bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
-  if (free_bytes < limits_.reserved_bytes || free_bytes - limits_.reserved_bytes < bytes) {
-    errno = ENOSPC;
-    return fail(system_error(fmt::format("{} bytes are needed, {} are free", bytes, free_bytes)));
-  }
-  return {};
+/// Whether the tool's output met the limit of its size.
+Result<bool> ended_at(const Directory& output, std::uint64_t max_bytes) {
+  constexpr std::uint64_t longest_write = 2 << 20;
+  const auto written = TRY(output.find(converted_name));
+  return written && static_cast<std::uint64_t>(written->st_size) + longest_write >= max_bytes;
 }
+
+}  // namespace
 
 Result<ImageHeader> ImageImport::copy_checked(const std::string& source_path, const std::string& copy_name) {
   const auto source = TRY(open_upload(source_path));
@@ -87,7 +82,8 @@ Result<ImageHeader> ImageImport::copy_checked(const std::string& source_path, co
   const auto header = TRY(check_image(bytes, limits_.max_virtual_bytes));
   struct stat status {};
   if (::fstat(source.get(), &status) != 0) return fail(system_error("fstat an upload"));
-  TRY_VOID(check_room(std::min(bytes.size(), static_cast<std::uint64_t>(status.st_blocks) * 512)));
+  const auto room = TRY(room_at(spool_.fd(), limits_.reserve));
+  TRY_VOID(check_room(room, std::min(bytes.size(), static_cast<std::uint64_t>(status.st_blocks) * 512)));
 
   const auto copy = TRY(spool_.create_file(copy_name, 0400));
   TRY_VOID(copy_sparse(source.get(), copy.get(), bytes.size()));
@@ -99,19 +95,25 @@ Result<ImageHeader> ImageImport::copy_checked(const std::string& source_path, co
   return again;
 }
 
-Result<void> ImageImport::convert(const ImageHeader& header, const std::string& copy_name,
-                                  const std::string& output_directory) {
+Result<void> ImageImport::convert(const ImageHeader& header, const std::string& copy_name, const Directory& output) {
+  const auto room = TRY(room_at(spool_.fd(), limits_.reserve));
+  TRY_VOID(check_room(room, 0));
   const auto command = TRY(confined_conversion({.input = spool_.path_of(copy_name),
-                                                .output_directory = output_directory,
+                                                .output_directory = output.path(),
                                                 .header = header,
-                                                .user = limits_.user}));
+                                                .user = limits_.user,
+                                                .room_bytes = room.free_bytes}));
   const auto result = TRY(runner_.run(command));
   if (result.ok()) return {};
   constexpr std::size_t shown_bytes = 4096;
   const auto context = fmt::format("conversion {}, exit code {}: {}", result.timed_out ? "timed out" : "failed",
                                    result.exit_code, std::string_view(result.standard_error).substr(0, shown_bytes));
   // A full file system is our failing, not the file's.
-  if (auto room = check_room(0); !room) return fail(within(context, std::move(room.error())));
+  const bool at_its_end = TRY(ended_at(output, command.max_file_bytes));
+  const bool for_want_of_room = at_its_end && command.max_file_bytes < largest_output(header.virtual_bytes);
+  const auto left = TRY(room_at(spool_.fd(), limits_.reserve));
+  if (auto enough = check_room(for_want_of_room ? Room{} : left, 0); !enough)
+    return fail(within(context, std::move(enough.error())));
   // bubblewrap's own complaints begin with its name: the sandbox could not be built, the file was not even read.
   if (result.standard_error.starts_with("bwrap:") || result.standard_error.starts_with("setpriv:"))
     return fail(internal_error(context));
@@ -142,7 +144,7 @@ Result<ImportedFile> ImageImport::run(const std::string& source_path, const std:
   const auto header = TRY(copy_checked(source_path, files.copy));
   const auto output = TRY(Directory::open(spool_.path_of(files.output), 0700));
   if (::fchown(output.fd(), limits_.user.uid, limits_.user.gid) != 0) return fail(system_error("chown the output"));
-  TRY_VOID(convert(header, files.copy, output.path()));
+  TRY_VOID(convert(header, files.copy, output));
   const auto imported = TRY(take_over(header, output));
   TRY_VOID(to.adopt(output, converted_name, name));
   return imported;

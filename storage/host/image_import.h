@@ -6,12 +6,13 @@
 
 #include "storage/host/directory.h"
 #include "storage/host/image_sandbox.h"
+#include "storage/host/room.h"
 
 namespace virga::storage {
 
 struct ImportLimits {
   std::uint64_t max_virtual_bytes = std::uint64_t{2} << 40;
-  std::uint64_t reserved_bytes = 256 << 20;  ///< of the file system; an import never takes the last of it
+  Reserve reserve;  ///< of the file system; neither a copy nor a conversion takes of it
   SandboxUser user;
 };
 
@@ -34,9 +35,8 @@ class ImageImport {
 
  private:
   Result<ImageHeader> copy_checked(const std::string& source_path, const std::string& copy_name);
-  Result<void> convert(const ImageHeader& header, const std::string& copy_name, const std::string& output_directory);
+  Result<void> convert(const ImageHeader& header, const std::string& copy_name, const Directory& output);
   Result<ImportedFile> take_over(const ImageHeader& header, const Directory& output);
-  Result<void> check_room(std::uint64_t bytes) const;
 
   const Directory& spool_;
   CommandRunner& runner_;

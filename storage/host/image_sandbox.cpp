@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <seccomp.h>
 #include <sys/mman.h>
-#include "core/json_values.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
+#include "core/json_values.h"
 #include "core/unique_fd.h"
 
 namespace virga::storage {
@@ -72,6 +73,21 @@ constexpr int forbidden_calls[] = {
     SCMP_SYS(syslog),
 };
 
+constexpr std::uint64_t mib = 1 << 20;
+constexpr int worker_threads = 4;
+
+void append(std::vector<std::string>& argv, const std::vector<std::string>& more) {
+  argv.insert(argv.end(), more.begin(), more.end());
+}
+
+/// Limits that would hurt bubblewrap itself, so they are set inside. qemu-img has 6 threads: its own, one for deferred
+/// frees, and the workers (which would be 64). Stacks of 1 MiB instead of 8 and one heap keep it at about 105 MiB of
+/// address space, of which 1 GiB is allowed. Processes are counted per user over the whole machine: 32 let five
+/// installations that share a machine convert at the same time, and each converts one image at a time.
+std::vector<std::string> process_limits() {
+  return {"/usr/bin/prlimit", "--nproc=32", "--nofile=32", "--stack=1048576", "--"};
+}
+
 std::string input_of(ImageFormat format) {
   // The driver is always named, and a qcow2 input opens nothing else, whatever its header says.
   nlohmann::json node = {{"driver", driver_name(format)}, {"file", {{"driver", "file"}, {"filename", "/input"}}}};
@@ -97,30 +113,39 @@ Result<std::string> seccomp_filter() {
   return program;
 }
 
+std::uint64_t largest_output(std::uint64_t virtual_bytes) {
+  // Tables take 1/8192 of the data for the map and 1/32768 for the counts; a small disk has a few clusters of them.
+  return virtual_bytes + virtual_bytes / 100 + mib;
+}
+
 Result<Command> confined_conversion(const Conversion& conversion) {
-  constexpr std::uint64_t mib = 1 << 20;
   const auto virtual_bytes = conversion.header.virtual_bytes;
   const auto megabytes = virtual_bytes / mib;
   Command command;
-  command.argv = {
-      "bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-      "--die-with-parent", "--new-session", "--clearenv", "--setenv", "LC_ALL", "C", "--setenv", "MALLOC_ARENA_MAX", "2",
-      "--ro-bind", "/usr", "/usr",
-      "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--dev", "/dev", "--ro-bind",
-      conversion.input, "/input", "--bind", conversion.output_directory, "/output", "--chdir", "/",
-      // Root's capabilities go, but for those that setpriv needs to take away the user and the rest.
-      "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP",
-      "--seccomp", "0", "--", "/usr/bin/setpriv", fmt::format("--reuid={}", conversion.user.uid),
-      fmt::format("--regid={}", conversion.user.gid), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all",
-      "--no-new-privs", "--", "/usr/bin/qemu-img", "convert", "-q", "-O", "qcow2", "-o",
-      "compat=1.1,cluster_size=65536", input_of(conversion.header.format), fmt::format("/output/{}", converted_name)};
+  command.argv = {"bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+                  "--die-with-parent", "--new-session", "--clearenv", "--setenv", "LC_ALL", "C",
+                  // One heap for all threads: each further one takes 64 MiB of address space.
+                  "--setenv", "MALLOC_ARENA_MAX", "1", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
+                  "--symlink", "usr/lib64", "/lib64", "--dev", "/dev", "--ro-bind", conversion.input, "/input",
+                  "--bind", conversion.output_directory, "/output", "--chdir", "/",
+                  // Root's capabilities go, but for those that setpriv needs to take away the user and the rest.
+                  "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP",
+                  "--seccomp", "0", "--"};
+  append(command.argv, process_limits());
+  append(command.argv, {"/usr/bin/setpriv", fmt::format("--reuid={}", conversion.user.uid),
+                        fmt::format("--regid={}", conversion.user.gid), "--clear-groups", "--inh-caps=-all",
+                        "--bounding-set=-all", "--no-new-privs", "--"});
+  append(command.argv, {"/usr/bin/qemu-img", "convert", "-q", "--object",
+                        fmt::format("main-loop,id=loop,thread-pool-max={}", worker_threads), "-O", "qcow2", "-o",
+                        "compat=1.1,cluster_size=65536", input_of(conversion.header.format),
+                        fmt::format("/output/{}", converted_name)});
   command.standard_input = TRY(seccomp_filter());
-  // Of address space, not of memory: each thread takes some 70 MiB of it for its stack and its heap.
-  command.max_address_space_bytes = 4096 * mib;
+  command.max_address_space_bytes = 1024 * mib;
   // A slow disk copies 20 MiB/s; a compressed image costs about 1 s of CPU for 40 MiB.
   command.max_cpu_seconds = 30 + megabytes / 20;
   command.timeout = std::chrono::seconds(60 + megabytes / 20);
-  command.max_file_bytes = virtual_bytes + virtual_bytes / 100 + 16 * mib;
+  // 0 would mean no limit.
+  command.max_file_bytes = std::max<std::uint64_t>(std::min(largest_output(virtual_bytes), conversion.room_bytes), 1);
   return command;
 }
 

@@ -1,10 +1,8 @@
 #include "storage/host/qcow2_backend.h"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <optional>
 
@@ -71,11 +69,8 @@ Result<void> Qcow2Backend::create(const WantedVolume& volume) {
 }
 
 Result<void> Qcow2Backend::make_volume(const WantedVolume& volume, const std::string& temporary) {
-  const auto room = TRY(space());
-  if (room.free_gib == 0 && room.total_gib > 0) {
-    errno = ENOSPC;
-    return fail(system_error("less than 1 GiB is free"));
-  }
+  const auto room = TRY(room_at(volumes_.fd(), limits_.reserve));
+  TRY_VOID(check_room(room, 0));
   TRY_VOID(spool_.remove(temporary));
   Command command;
   command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=1.1,cluster_size=65536"};
@@ -118,10 +113,9 @@ Result<std::vector<ObservedVolume>> Qcow2Backend::list() {
 }
 
 Result<VolumeBackend::Space> Qcow2Backend::space() {
-  struct statvfs status {};
-  if (::fstatvfs(volumes_.fd(), &status) != 0) return fail(system_error("statvfs"));
-  const auto in_gib = [&](std::uint64_t blocks) { return static_cast<std::int64_t>(blocks * status.f_frsize >> 30); };
-  return Space{in_gib(status.f_blocks), in_gib(status.f_bavail)};
+  const auto room = TRY(room_at(volumes_.fd(), limits_.reserve));
+  const auto in_gib = [](std::uint64_t bytes) { return static_cast<std::int64_t>(bytes >> 30); };
+  return Space{in_gib(room.total_bytes), in_gib(room.free_bytes)};
 }
 
 Result<std::vector<std::string>> Qcow2Backend::remove_leftovers() {

@@ -35,7 +35,7 @@ class VolumeBackend {
   virtual Result<void> remove_image(const ImageId& id) = 0;
   virtual Result<std::vector<ObservedImage>> list_images() = 0;
 
-  /// Capacity of the file system in GiB, and what is free.
+  /// Capacity of the file system in GiB, and what is free; both without the reserve that is nobody's.
   struct Space {
     std::int64_t total_gib = 0;
     std::int64_t free_gib = 0;

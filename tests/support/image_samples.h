@@ -85,6 +85,18 @@ inline Bytes qcow2(std::uint64_t virtual_bytes = gib) {
   return bytes;
 }
 
+/// A qcow2 file of six clusters that reads as a disk full of data: all entries of its tables are the same.
+inline Bytes amplifier(std::uint64_t virtual_bytes) {
+  constexpr std::size_t cluster = 65536;
+  constexpr std::size_t first_table = 3 * cluster;
+  constexpr std::size_t second_table = 4 * cluster;
+  constexpr std::size_t data = 5 * cluster;
+  Bytes bytes(qcow2(virtual_bytes).str() + std::string(cluster, '\0') + std::string(cluster, 'Z'));
+  for (std::size_t i = 0; i <= (virtual_bytes - 1) / (512 << 20); ++i) bytes.big64(first_table + 8 * i, second_table);
+  for (std::size_t i = 0; i < cluster / 8; ++i) bytes.big64(second_table + 8 * i, data);
+  return bytes;
+}
+
 /// A raw disk of 1 MiB with a boot sector.
 inline Bytes raw() { return Bytes(1 << 20).text(510, "\x55\xaa").text(4096, "content"); }
 

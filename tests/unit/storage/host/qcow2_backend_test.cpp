@@ -45,7 +45,7 @@ class Qcow2BackendTest : public testing::Test {
     auto created = Qcow2Backend::create(
         {.directory = directory_.path("storage"),
          .runner = tools_,
-         .limits = {.max_virtual_bytes = 2048 * gib, .reserved_bytes = 0, .user = {::geteuid(), ::getegid()}}});
+         .limits = {.max_virtual_bytes = 2048 * gib, .reserve = reserve_, .user = {::geteuid(), ::getegid()}}});
     ASSERT_TRUE(created.has_value()) << describe(created.error());
     backend_ = std::move(*created);
   }
@@ -67,6 +67,7 @@ class Qcow2BackendTest : public testing::Test {
 
   TemporaryDirectory directory_;
   FakeTools tools_;
+  Reserve reserve_{.least_bytes = 0, .percent = 0};
   std::unique_ptr<VolumeBackend> backend_;
 };
 
@@ -245,6 +246,27 @@ TEST_F(Threat_E03_Import, ABrokenSandboxIsNotTheFilesFault) {
   tools_.next_result.standard_error = "bwrap: Creating new namespace failed";
 
   EXPECT_EQ(import().error().code, Code::internal);
+}
+
+class Threat_H05 : public Qcow2BackendTest {};
+TEST_F(Threat_H05, BelowTheLowWaterMarkNothingNewIsMadeAndEverythingElseWorks) {
+  ASSERT_TRUE(import().has_value());
+  ASSERT_TRUE(backend_->create(volume(2, image_id)).has_value());
+  reserve_.least_bytes = std::uint64_t{1} << 62;  // more than any file system has
+  restart();
+
+  auto other = volume(1);
+  other.id = VolumeId::trusted("vol-0aaaaaaaaaaaaaaaa");
+  EXPECT_EQ(backend_->create(other).error().code, Code::insufficient_volume_capacity);
+  const auto upload = directory_.path("upload");
+  const auto refused = backend_->import_image(ImageId::trusted("ami-0aaaaaaaaaaaaaaaa"), upload);
+  EXPECT_EQ(refused.error().code, Code::insufficient_volume_capacity);
+
+  EXPECT_EQ(backend_->space()->free_gib, 0);
+  EXPECT_TRUE(backend_->create(volume(2, image_id)).has_value()) << "it exists";
+  EXPECT_EQ(backend_->list()->size(), 1U);
+  EXPECT_TRUE(backend_->remove(volume_id).has_value());
+  EXPECT_TRUE(backend_->remove_image(image_id).has_value());
 }
 
 class Threat_E05 : public Qcow2BackendTest {};
