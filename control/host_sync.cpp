@@ -139,6 +139,7 @@ Result<void> HostSync::round() {
     return fail(internal_error("the host calls itself '" + state.name + "' now and '" + name() +
                                "' before; set host.name in virga.toml to its former name"));
   TRY_VOID(take_in(state));
+  TRY_VOID(confirm(state));
   const std::lock_guard lock(mutex_);
   problem_.clear();
   return {};
@@ -243,7 +244,34 @@ std::map<std::pair<std::string, std::string>, std::uint64_t> known_to(const host
   for (const auto& instance : state.instances) known[{"instance", instance.id.str()}] = instance.generation;
   return known;
 }
+struct Told {
+  std::string kind;
+  std::string id;
+  bool taken = false;
+};
 }  // namespace
+
+/// Tells a host that has begun anew, once it has every document meant for it, that there are no others. It leaves what
+/// has no document alone until then: its documents may have been lost, and its guests be somebody's.
+Result<void> HostSync::confirm(const hostapi::HostState& state) {
+  if (state.boot_id == confirmed_boot_) return {};
+  const auto all = TRY(store_.read([&](store::Transaction& tx) -> Result<std::vector<Told>> {
+    return tx.all(
+        "SELECT kind, id, pushed = generation FROM wanted WHERE host = ? AND removed = 0",
+        [](store::Row& row) { return Told{row.text(0), row.text(1), row.boolean(2)}; }, state.name);
+  }));
+  hostapi::Inventory inventory{.boot_id = state.boot_id, .instances = {}, .vpcs = {}};
+  for (const auto& told : all) {
+    if (!told.taken) return {};  // a later round, when the host has it
+    if (told.kind == "instance") inventory.instances.push_back(InstanceId::trusted(told.id));
+    if (told.kind == "vpc") inventory.vpcs.push_back(VpcId::trusted(told.id));
+  }
+  const auto done = host_.confirm(inventory);
+  if (!done && done.error().code == Code::incorrect_state) return {};  // it has changed meanwhile: likewise
+  if (!done) return fail(done.error());
+  confirmed_boot_ = state.boot_id;
+  return {};
+}
 
 /// What was to be removed, and is neither waiting to be told nor any longer there, is gone for good. The state was asked
 /// for after the removals were pushed, so "not there" cannot mean "not yet there".

@@ -45,6 +45,7 @@ class HostSync {
   Result<bool> put(const std::string& host, const Pending& item);
   Result<void> learn_name();
   Result<void> take_in(const hostapi::HostState& state);
+  Result<void> confirm(const hostapi::HostState& state);
   void take_in_removals(store::Transaction& tx, const hostapi::HostState& state);
   void push_again_what_was_forgotten(store::Transaction& tx, const hostapi::HostState& state);
   void fail_lost_imports(Scope& reconciler, const hostapi::HostState& state);
@@ -68,6 +69,7 @@ class HostSync {
   std::string problem_;
   std::uint64_t sequence_ = 0;
   Time last_full_pass_{0};
+  std::string confirmed_boot_;  ///< the run of the host that knows it has all its documents; the worker's alone
   std::jthread worker_;
   std::jthread watcher_;
 };

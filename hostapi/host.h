@@ -41,6 +41,15 @@ struct HostState {
   std::vector<network::ObservedVpc> vpcs;
 };
 
+/// PUT /v1/inventory: all that this host is to have, named by who has compared the host's state with the store. Only
+/// after it may the host take down what has no document.
+struct Inventory {
+  std::string boot_id;  ///< of the state that was compared; one of another run of the host says nothing
+  std::vector<InstanceId> instances;
+  std::vector<VpcId> vpcs;
+};
+
+VIRGA_JSON_DECLARE(Inventory);
 VIRGA_JSON_DECLARE(HostCapacity);
 VIRGA_JSON_DECLARE(HostState);
 
@@ -54,6 +63,10 @@ class Host {
   virtual Result<void> put_instance(const compute::WantedInstance& instance) = 0;
   /// The object must go. Done when it is no longer in state(): the host remembers it until then, over restarts.
   virtual Result<void> remove(DocumentKind kind, const std::string& id) = 0;
+
+  /// Everything this host must have has been put to it, and this is all of it. Errors: IncorrectState when the host has
+  /// begun anew since, or lacks a document of the inventory.
+  virtual Result<void> confirm(const Inventory& inventory) = 0;
 
   virtual Result<HostState> state() = 0;
   /// Returns as soon as the host's sequence is greater than `sequence`, or after `wait`; the current sequence.

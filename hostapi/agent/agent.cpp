@@ -137,6 +137,15 @@ Result<void> Agent::remove(DocumentKind kind, const std::string& id) {
   return {};
 }
 
+Result<void> Agent::confirm(const Inventory& inventory) {
+  if (inventory.boot_id != boot_id())
+    return fail(Code::incorrect_state, "The host has begun anew since its state was asked for.");
+  TRY_VOID(documents_->confirm(inventory.instances, inventory.vpcs));
+  compute_loop_.wake();
+  network_loop_.wake();
+  return {};
+}
+
 HostState Agent::state() const {
   // The documents second: an object forgotten in between is missing from them and from the next observation, one put in
   // between is added.

@@ -62,6 +62,7 @@ class Agent {
   Result<void> put(const compute::WantedInstance& instance);
   /// Of an image: at once, IncorrectState while a volume is based on it.
   Result<void> remove(DocumentKind kind, const std::string& id);
+  Result<void> confirm(const Inventory& inventory);
   /// What was last seen; every document has its object in it from the moment it is put until it is forgotten.
   HostState state() const;
   Result<std::uint64_t> wait_for_change(std::uint64_t sequence, const std::string& boot_id,

@@ -252,9 +252,9 @@ bool ComputeReconciler::remove_orphans(const WantedState& wanted, const Domains&
   orphan_problems_.clear();
   for (const auto& [id, domain] : domains) {
     if (wanted.instances.contains(id) || wanted.is_damaged(id.str())) continue;
-    if (wanted.fresh) {
+    if (!wanted.confirmed) {
       orphan_problems_.push_back("guest " + id.str() +
-                                 " has no document, and this host's documents are new; left alone");
+                                 " has no document; left alone until the control role has said what it wants");
       continue;
     }
     const Time now = shared_.ports.clock.now();

@@ -68,9 +68,7 @@ std::filesystem::path Documents::file_of(DocumentKind kind, const std::string& i
 
 Result<void> Documents::load() {
   auto state = std::make_shared<WantedState>();
-  const auto marker = directory_ / "format";
   std::error_code error;
-  state->fresh = !std::filesystem::exists(marker, error);
   for (const auto kind : {DocumentKind::vpc, DocumentKind::volume, DocumentKind::instance}) {
     std::filesystem::create_directories(directory_ / folder(kind), error);
     if (error) return fail(internal_error("create " + directory_.string() + ": " + error.message()));
@@ -79,7 +77,6 @@ Result<void> Documents::load() {
   TRY_VOID(load_kind(DocumentKind::volume, state->volumes, state->damaged));
   TRY_VOID(load_kind(DocumentKind::instance, state->instances, state->damaged));
   for (const auto& [id, why] : state->damaged) spdlog::error("the wanted document of {} is damaged: {}", id, why);
-  if (state->fresh) TRY_VOID(replace_file(marker, std::to_string(file_format)));
   state_ = std::move(state);
   return {};
 }
@@ -200,6 +197,22 @@ Result<PutEffect> Documents::remove(DocumentKind kind, const std::string& id) {
       break;
   }
   return fail(internal_error("images have no documents"));
+}
+
+Result<void> Documents::confirm(const std::vector<InstanceId>& instances, const std::vector<VpcId>& vpcs) {
+  const std::lock_guard lock(write_mutex_);
+  auto next = std::make_shared<WantedState>(*current());
+  const auto check = [](const auto& entries, const auto& id) -> Result<void> {
+    const auto found = entries.find(id);
+    if (found != entries.end() && !found->second->removed) return {};
+    return fail(Code::incorrect_state, "The host has no document of " + id.str() + ".");
+  };
+  for (const auto& id : instances) TRY_VOID(check(next->instances, id));
+  for (const auto& id : vpcs) TRY_VOID(check(next->vpcs, id));
+  next->confirmed = true;
+  const std::lock_guard state_lock(state_mutex_);
+  state_ = std::move(next);
+  return {};
 }
 
 Result<void> Documents::mark_made(const VolumeId& id) {

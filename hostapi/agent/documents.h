@@ -43,8 +43,9 @@ struct WantedState {
   Entries<VolumeId, storage::WantedVolume> volumes;
   Entries<InstanceId, compute::WantedInstance> instances;
   std::map<std::string, std::string> damaged;  ///< id -> why
-  /// The directory was made by this process: that an object has no document says nothing about it.
-  bool fresh = false;
+  /// In this run the control role has confirmed that there is a document of everything it wants here. Until then, that
+  /// an object has none says nothing about it: the documents may have been lost.
+  bool confirmed = false;
 
   bool is_damaged(const std::string& id) const { return damaged.contains(id); }
 };
@@ -60,6 +61,8 @@ class Documents {
   Result<PutEffect> put(const compute::WantedInstance& instance);
   /// Marks the object as unwanted; nothing happens to one that has no document.
   Result<PutEffect> remove(DocumentKind kind, const std::string& id);
+  /// See WantedState::confirmed. Errors: IncorrectState when a named object has no document, or one that is removed.
+  Result<void> confirm(const std::vector<InstanceId>& instances, const std::vector<VpcId>& vpcs);
   /// The volume exists now.
   Result<void> mark_made(const VolumeId& id);
   /// The object is gone: so is its tombstone. A document that has been put again meanwhile stays.

@@ -38,13 +38,13 @@ Pass NetworkReconciler::pass() {
   report(*shared_.documents.current());
   Time next = plan.look_again;
   for (const auto& [id, memory] : memory_) next = memory.backoff.next(next);
-  if (orphans_pending_) next = std::min(next, now + outage_interval);
+  if (orphans_pending_ && wanted->confirmed) next = std::min(next, now + outage_interval);
   return {.progressed = progressed, .next = next};
 }
 
 void NetworkReconciler::remove_orphans(const WantedState& wanted) {
-  // What belongs to a VPC whose document cannot be read must not look like nobody's.
-  if (any_vpc_damaged(wanted)) return;
+  // What belongs to a VPC whose document was lost or cannot be read must not look like nobody's.
+  if (!wanted.confirmed || any_vpc_damaged(wanted)) return;
   std::vector<network::WantedVpc> known;
   for (const auto& [id, entry] : wanted.vpcs)
     if (!entry->remnant) known.push_back(entry->wanted);

@@ -142,6 +142,7 @@ Result<HttpResponse> Server::dispatch(const Route& route) {
   if (route.parts.size() < 2 || route.parts[0] != "v1") return no_such_route();
   if (route.is("GET", "state", 2)) return json_response(200, agent_.state());
   if (route.is("GET", "events", 2)) return events(request);
+  if (route.is("PUT", "inventory", 2)) return confirm(request);
   if (route.is("POST", "simulate", 2)) return simulate(request);
   if (route.is("POST", "images", 3)) return import_image(request, route.parts[2]);
   if (route.is("GET", "instances", 4) && route.parts[3] == "console") return console(route.parts[2]);
@@ -180,6 +181,13 @@ Result<HttpResponse> Server::put(DocumentKind kind, std::string_view id, const s
       break;
   }
   return no_such_route();
+}
+
+Result<HttpResponse> Server::confirm(const HttpRequest& request) {
+  const auto json = TRY(parse_json(request.body));
+  const auto inventory = TRY(decode<Inventory>(json));
+  TRY_VOID(agent_.confirm(inventory));
+  return empty_response(204);
 }
 
 Result<HttpResponse> Server::events(const HttpRequest& request) {

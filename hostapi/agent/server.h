@@ -51,6 +51,7 @@ class Server {
   Result<HttpResponse> dispatch(const Route& route);
   Result<HttpResponse> documents(const Route& route);
   Result<HttpResponse> put(DocumentKind kind, std::string_view id, const std::string& body);
+  Result<HttpResponse> confirm(const HttpRequest& request);
   Result<HttpResponse> events(const HttpRequest& request);
   Result<HttpResponse> console(std::string_view id);
   Result<HttpResponse> serial(const HttpRequest& request, std::string_view id);

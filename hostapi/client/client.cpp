@@ -126,6 +126,11 @@ Result<void> Client::remove(DocumentKind kind, const std::string& id) {
   return {};
 }
 
+Result<void> Client::confirm(const Inventory& inventory) {
+  TRY(call("PUT", "/v1/inventory", nlohmann::json(inventory).dump()));
+  return {};
+}
+
 Result<HostState> Client::state() {
   const auto body = TRY(call("GET", "/v1/state"));
   const auto json = TRY(parse_answer(body));

@@ -26,6 +26,7 @@ class Client final : public Host {
   Result<void> put_volume(const storage::WantedVolume& volume) override;
   Result<void> put_instance(const compute::WantedInstance& instance) override;
   Result<void> remove(DocumentKind kind, const std::string& id) override;
+  Result<void> confirm(const Inventory& inventory) override;
   Result<HostState> state() override;
   /// The sequence is of the boot last seen by state().
   Result<std::uint64_t> wait_for_change(std::uint64_t sequence, std::chrono::milliseconds wait) override;

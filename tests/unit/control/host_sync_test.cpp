@@ -22,10 +22,17 @@ class MemoryHost final : public hostapi::Host {
     vpcs.erase(id);
     return {};
   }
+  Result<void> confirm(const hostapi::Inventory& inventory) override {
+    if (!reachable) return silent();
+    order.push_back("confirm");
+    inventories.push_back(inventory);
+    return {};
+  }
   Result<hostapi::HostState> state() override {
     if (!reachable) return silent();
     hostapi::HostState state;
     state.name = name;
+    state.boot_id = boot_id;
     state.accelerator = "simulated";
     state.capacity = {64, 65536, 1000};
     for (const auto& [id, vpc] : vpcs) state.vpcs.push_back({vpc.id, vpc.generation, ""});
@@ -41,6 +48,8 @@ class MemoryHost final : public hostapi::Host {
   std::map<std::string, compute::WantedInstance> instances;
   std::vector<std::string> order;
   std::string name = "h1";
+  std::string boot_id = "boot-1";
+  std::vector<hostapi::Inventory> inventories;
   std::string refused;
   bool reachable = true;
   bool slow_to_remove = false;
@@ -82,7 +91,7 @@ TEST_F(HostSyncTest, ALaunchReachesTheHostVolumesFirstAndInstancesLast) {
 
   round();
 
-  EXPECT_EQ(host_.order, (std::vector<std::string>{"vol", "vpc", "i"}));
+  EXPECT_EQ(host_.order, (std::vector<std::string>{"vol", "vpc", "i", "confirm"}));
   EXPECT_EQ(state(id), "running");
   EXPECT_EQ(to_be_said(), 0);
 }
@@ -164,6 +173,35 @@ TEST_F(HostSyncTest, WhatTheHostForgotIsToldAgain) {
   round();
 
   EXPECT_EQ(host_.instances.count(id.str()), 1u);
+}
+
+TEST_F(HostSyncTest, AHostThatLostItsDocumentsIsToldThatItHasThemAllOnlyWhenItHas) {
+  const auto id = run_one();
+  round();
+  host_.instances.clear();
+  host_.vpcs.clear();
+  host_.inventories.clear();
+  host_.boot_id = "boot-2";
+
+  round();
+  EXPECT_TRUE(host_.inventories.empty()) << "it was found to have lost some";
+  round();
+
+  ASSERT_EQ(host_.inventories.size(), 1u);
+  EXPECT_EQ(host_.inventories[0].boot_id, "boot-2");
+  EXPECT_EQ(host_.inventories[0].instances, std::vector{id});
+  EXPECT_EQ(host_.inventories[0].vpcs.size(), 1u);
+  round();
+  EXPECT_EQ(host_.inventories.size(), 1u) << "once a run is enough";
+}
+
+TEST_F(HostSyncTest, AHostThatRefusesADocumentIsNeverToldThatItHasThemAll) {
+  host_.refused = run_one().str();
+
+  round();
+  round();
+
+  EXPECT_TRUE(host_.inventories.empty());
 }
 
 TEST_F(HostSyncTest, WhatChangesBetweenPlanAndPushIsNotSentUnderTheOldGeneration) {

@@ -343,19 +343,58 @@ TEST_F(AgentTest, DamagedInstanceCanStillBeRemoved) {
   EXPECT_EQ(taps(), 0U);
 }
 
-TEST_F(AgentTest, GuestWithoutADocumentIsRemovedUnlessTheDocumentsAreNew) {
+TEST_F(AgentTest, GuestsAreLaunchedOneAPassSoThatTheOthersAreSeenMeanwhile) {
+  put_all(3);
+  std::vector<std::size_t> on;
+  for (int passes = 0; passes < 10 && (on.empty() || on.back() < 3); ++passes) {
+    agent_->reconcile_once();
+    on.push_back(hypervisor_->list().value().size());
+  }
+  EXPECT_EQ(on.back(), 3U);
+  for (std::size_t pass = 1; pass < on.size(); ++pass) EXPECT_LE(on[pass] - on[pass - 1], 1U);
+}
+
+TEST_F(AgentTest, GuestWithoutADocumentIsRemovedOnceTheControlRoleHasSaidWhatItWants) {
   put_all(2);
   settle();
   std::filesystem::remove(directory_.path() / "agent/documents/instances/i-00000000000000001.json");
   start_role();
   settle();
+  EXPECT_EQ(hypervisor_->list().value().size(), 2U);
+  EXPECT_FALSE(agent_->state().problems.empty());
+  ASSERT_TRUE(agent_->confirm({agent_->boot_id(), {id<InstanceId>(2)}, {id<VpcId>(1)}}));
+  settle();
   EXPECT_EQ(hypervisor_->list().value().size(), 1U);
   EXPECT_EQ(taps(), 1U);
-  std::filesystem::remove_all(directory_.path() / "agent/documents");
-  start_role();
+  EXPECT_TRUE(agent_->state().problems.empty());
+}
+
+TEST_F(AgentTest, GuestsAndNetworksOutliveTheLossOfAllDocumentsOverAnyNumberOfStarts) {
+  put_all(2);
   settle();
-  EXPECT_EQ(domain(2).state, DomainState::running);
-  EXPECT_FALSE(agent_->state().problems.empty());
+  std::filesystem::remove_all(directory_.path() / "agent");
+  for (int start = 0; start < 3; ++start) {
+    start_role();
+    run_for(seconds(60), seconds(10));
+    EXPECT_EQ(domain(1).state, DomainState::running);
+    EXPECT_EQ(taps(), 2U);
+    const Inventory all{agent_->boot_id(), {id<InstanceId>(1), id<InstanceId>(2)}, {id<VpcId>(1)}};
+    EXPECT_EQ(agent_->confirm(all).error().code, Code::incorrect_state) << "they are still missing";
+  }
+  const auto started = domain(1).start_number;
+  put_all(2);
+  ASSERT_TRUE(agent_->confirm({agent_->boot_id(), {id<InstanceId>(1), id<InstanceId>(2)}, {id<VpcId>(1)}}));
+  run_for(seconds(60), seconds(10));
+  EXPECT_EQ(seen(1).state, GuestState::running);
+  EXPECT_EQ(seen(2).state, GuestState::running);
+  EXPECT_EQ(domain(1).start_number, started);
+  EXPECT_EQ(taps(), 2U);
+}
+
+TEST_F(AgentTest, AnInventoryForAnEarlierRunOfTheHostSaysNothing) {
+  const auto earlier = agent_->boot_id();
+  start_role();
+  EXPECT_EQ(agent_->confirm({earlier, {}, {}}).error().code, Code::incorrect_state);
 }
 
 TEST_F(AgentTest, SequenceGrowsWithWhatIsSeenAndOnlyThen) {

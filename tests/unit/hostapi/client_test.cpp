@@ -44,6 +44,8 @@ TEST_F(ClientTest, PutsDocumentsAndReadsTheStateBack) {
   EXPECT_EQ(state->instances[0].state, compute::GuestState::running);
   EXPECT_GE(client_.wait_for_change(0, seconds(1)).value(), state->sequence);
   EXPECT_TRUE(client_.console_output(id<InstanceId>(1)));
+  EXPECT_TRUE(client_.confirm({state->boot_id, {id<InstanceId>(1)}, {id<VpcId>(1)}}));
+  EXPECT_EQ(client_.confirm({"another run", {}, {}}).error().code, Code::incorrect_state);
   ASSERT_TRUE(client_.remove(DocumentKind::instance, id<InstanceId>(1).str()));
   ASSERT_TRUE(client_.simulate("kill", id<InstanceId>(1).str()));
   settle();

@@ -23,7 +23,28 @@ TEST_F(DocumentsTest, KeepsWhatWasPutOverARestart) {
   const auto state = open()->current();
   ASSERT_TRUE(state->vpcs.contains(id<VpcId>(1)));
   EXPECT_EQ(nlohmann::json(state->vpcs.at(id<VpcId>(1))->wanted), nlohmann::json(wanted_vpc(1, {1, 2}, 3)));
-  EXPECT_FALSE(state->fresh);
+}
+
+TEST_F(DocumentsTest, AreConfirmedOnlyInOneRunAndOnlyWhenNoneIsMissing) {
+  auto documents = open();
+  ASSERT_TRUE(documents->put(wanted_vpc(1, {1})));
+  ASSERT_TRUE(documents->put(wanted_instance(1)));
+  EXPECT_FALSE(documents->current()->confirmed);
+  EXPECT_EQ(documents->confirm({id<InstanceId>(2)}, {}).error().code, Code::incorrect_state);
+  EXPECT_EQ(documents->confirm({}, {id<VpcId>(2)}).error().code, Code::incorrect_state);
+  EXPECT_FALSE(documents->current()->confirmed);
+  ASSERT_TRUE(documents->confirm({id<InstanceId>(1)}, {id<VpcId>(1)}));
+  EXPECT_TRUE(documents->current()->confirmed);
+  ASSERT_TRUE(documents->put(wanted_volume(1)));
+  EXPECT_TRUE(documents->current()->confirmed);
+  EXPECT_FALSE(open()->current()->confirmed) << "what was on the disk may have been lost between two runs";
+}
+
+TEST_F(DocumentsTest, OneThatIsBeingRemovedDoesNotCountAsThere) {
+  auto documents = open();
+  ASSERT_TRUE(documents->put(wanted_instance(1)));
+  ASSERT_TRUE(documents->remove(DocumentKind::instance, id<InstanceId>(1).str()));
+  EXPECT_FALSE(documents->confirm({id<InstanceId>(1)}, {}));
 }
 
 TEST_F(DocumentsTest, TakesOnlyNewerGenerations) {
