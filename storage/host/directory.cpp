@@ -60,34 +60,6 @@ Result<UniqueFd> Directory::create_file(const std::string& name, mode_t mode) co
   return fd;
 }
 
-Result<std::string> Directory::read_file(const std::string& name, std::size_t max_bytes) const {
-  const auto fd = TRY(open_file(name));
-  std::string content(max_bytes, '\0');
-  std::size_t length = 0;
-  while (length < max_bytes) {
-    const auto got = ::read(fd.get(), content.data() + length, max_bytes - length);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(system_error("read " + path_of(name)));
-    if (got == 0) break;
-    length += static_cast<std::size_t>(got);
-  }
-  content.resize(length);
-  return content;
-}
-
-Result<void> Directory::write_file(const std::string& name, std::string_view content, mode_t mode) const {
-  const auto temporary = "." + name;
-  const auto fd = TRY(create_file(temporary, mode));
-  while (!content.empty()) {
-    const auto written = ::write(fd.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error("write " + path_of(name)));
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  TRY_VOID(sync_file(fd.get()));
-  return adopt(*this, temporary, name);
-}
-
 Result<void> Directory::remove(const std::string& name) const {
   if (::unlinkat(fd_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno == EISDIR && (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)) return {};

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.h"
@@ -29,9 +30,6 @@ class Directory {
   Result<UniqueFd> open_file(const std::string& name) const;  ///< for reading
   /// A new, empty file for writing; one of that name that stands there from before is removed.
   Result<UniqueFd> create_file(const std::string& name, mode_t mode) const;
-  Result<std::string> read_file(const std::string& name, std::size_t max_bytes) const;
-  /// Writes a whole file: all of it is there after a crash, or nothing.
-  Result<void> write_file(const std::string& name, std::string_view content, mode_t mode) const;
   /// Success when there is none. Removes empty subdirectories too.
   Result<void> remove(const std::string& name) const;
   /// Moves a finished file here from another directory of the same file system, replacing nothing that differs.

@@ -137,7 +137,7 @@ Result<std::vector<std::string>> Qcow2Backend::remove_leftovers() {
 Result<void> Qcow2Backend::remove_unfinished_images(std::vector<std::string>& removed) {
   for (const auto& name : TRY(images_.names())) {
     const auto id = id_of<ImageId>(name, disk_suffix);
-    const bool half_record = name.starts_with(".") && name.ends_with(record_suffix);
+    const bool half_record = name.ends_with(".json.tmp");  // as replace_file calls it
     const bool half_image =
         id && !importing_.contains(*id) && !TRY(images_.find(id->str() + std::string(record_suffix)));
     if (!half_image && !(half_record && importing_.empty())) continue;

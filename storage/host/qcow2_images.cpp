@@ -2,6 +2,7 @@
 
 #include "storage/host/qcow2_backend.h"
 
+#include "core/durable_file.h"
 #include "core/json_values.h"
 
 // The image side of the qcow2 backend.
@@ -50,7 +51,8 @@ Result<ObservedImage> Qcow2Backend::observe(const ImageId& id) const {
     return fail(Code::incorrect_state, fmt::format("The image '{}' is not on this host. Import it first.", id.str()));
   ObservedImage image;
   image.id = id;
-  const auto record = nlohmann::json::parse(TRY(images_.read_file(record_name(id), max_record_bytes)), nullptr, false);
+  const auto text = read_file(images_.path_of(record_name(id)), max_record_bytes);
+  const auto record = nlohmann::json::parse(text.value_or(""), nullptr, false);
   const auto has = [&](const char* key, auto is) {
     return record.is_object() && record.contains(key) && (record[key].*is)();
   };
@@ -100,7 +102,7 @@ Result<ObservedImage> Qcow2Backend::import_image(const ImageId& id, const std::s
   if (!imported) return fail(within("import " + id.str(), std::move(imported.error())));
   const nlohmann::json record = {
       {"virtual_bytes", imported->virtual_bytes}, {"file_bytes", imported->file_bytes}, {"sha256", imported->sha256}};
-  TRY_VOID(images_.write_file(record_name(id), record.dump(), 0444));
+  TRY_VOID(replace_file(images_.path_of(record_name(id)), record.dump()));
   {
     const std::lock_guard lock(images_mutex_);
     intact_[id] = true;
@@ -141,7 +143,7 @@ Result<void> Qcow2Backend::remove_image(const ImageId& id) {
 Result<std::vector<ObservedImage>> Qcow2Backend::list_images() {
   std::vector<ObservedImage> found;
   for (const auto& name : TRY(images_.names())) {
-    if (!name.ends_with(".json") || name.starts_with(".")) continue;
+    if (!name.ends_with(".json")) continue;
     const auto id = ImageId::parse(name.substr(0, name.size() - std::string_view(".json").size()));
     if (!id) continue;
     auto image = observe(*id);

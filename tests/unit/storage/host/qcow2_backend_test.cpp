@@ -155,7 +155,7 @@ TEST_F(Qcow2BackendTest, RemovesLeftoversOfACrashAndNothingElse) {
   directory_.write("storage/spool/ami-0aaaaaaaaaaaaaaaa.output/image.qcow2", "half");
   directory_.write("storage/spool/vol-0aaaaaaaaaaaaaaaa.qcow2", "half");
   directory_.write("storage/images/ami-0aaaaaaaaaaaaaaaa.qcow2", "without a record");
-  directory_.write("storage/images/.ami-0aaaaaaaaaaaaaaaa.json", "half");
+  directory_.write("storage/images/ami-0aaaaaaaaaaaaaaaa.json.tmp", "half");
   directory_.write("storage/images/notes.txt", "not ours");
   restart();
 
