@@ -20,6 +20,7 @@ namespace {
 
 struct Options {
   std::string source;
+  std::string image;
   std::string name;
   std::string description;
   std::string account = "default";
@@ -122,6 +123,14 @@ int run_list(const Context& context, bool json) {
   return 0;
 }
 
+int run_delete(const Context& context, const Options& options) {
+  const auto deleted = AdminClient(context.paths).post("/admin/v1/images/delete", {{"image_id", options.image}});
+  if (!deleted) return failed(deleted.error());
+  if (options.json) print_json(*deleted);
+  else fmt::print("{} deleted\n", options.image);
+  return 0;
+}
+
 }  // namespace
 
 void add_images(CLI::App& app, const Context& context, int& code) {
@@ -137,6 +146,10 @@ void add_images(CLI::App& app, const Context& context, int& code) {
   add->add_option("--wait", o->wait_s, "Seconds to wait for the import (default: 600)");
   add->add_flag("--json", o->json, "Print JSON");
   add->callback([&context, &code, o] { code = run_import(context, *o); });
+  auto* away = image->add_subcommand("delete", "Delete an image; instances launched from it go on");
+  away->add_option("image", o->image, "The AMI's id")->required();
+  away->add_flag("--json", o->json, "Print JSON");
+  away->callback([&context, &code, o] { code = run_delete(context, *o); });
   auto* all = image->add_subcommand("list", "All images");
   all->add_flag("--json", o->json, "Print JSON");
   all->callback([&context, &code, o] { code = run_list(context, o->json); });

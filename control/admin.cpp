@@ -97,6 +97,7 @@ Result<Admin::Body> Admin::dispatch(const HttpRequest& request, const Body& body
   if (path == "/admin/v1/keys/delete" && post) return delete_key(body);
   if (path == "/admin/v1/quotas" && post) return set_quota(body);
   if (path == "/admin/v1/images") return post ? create_image(body) : list_images();
+  if (path == "/admin/v1/images/delete" && post) return delete_image(body);
   constexpr std::string_view images = "/admin/v1/images/";
   if (path.starts_with(images)) return find_image(path.substr(images.size()));
   constexpr std::string_view instances = "/admin/v1/instances/";
@@ -242,6 +243,20 @@ Result<Admin::Body> Admin::create_image(const Body& body) {
   });
 }
 
+Result<Admin::Body> Admin::delete_image(const Body& body) {
+  const auto text = TRY(text_of(body, "image_id"));
+  const auto id = TRY(ImageId::parse(text));
+  const auto owner = TRY(store_.read([&](store::Transaction& tx) -> Result<std::string> {
+    auto account = tx.one("SELECT account FROM image WHERE id = ?", [](store::Row& row) { return row.text(0); }, id);
+    if (!account) return fail(id.not_found());
+    return *std::move(account);
+  }));
+  return write_as(owner, "DeregisterImage", [&](Scope& account) -> Result<Body> {
+    TRY_VOID(storage::images::deregister(account, id));
+    return Body{{"image_id", id.str()}, {"deleted", true}};
+  });
+}
+
 namespace {
 nlohmann::json image_row(store::Row& row) {
   return {{"image_id", row.text(0)}, {"name", row.text(1)}, {"state", row.text(2)}, {"account", row.text(3)},
@@ -251,14 +266,15 @@ nlohmann::json image_row(store::Row& row) {
 
 Result<Admin::Body> Admin::list_images() {
   return store_.read([&](store::Transaction& tx) -> Result<Body> {
-    return Body(tx.all("SELECT id, name, state, account, problem FROM image ORDER BY id", image_row));
+    return Body(tx.all("SELECT id, name, state, account, problem FROM image WHERE deregistered = 0 ORDER BY id",
+                       image_row));
   });
 }
 
 Result<Admin::Body> Admin::find_image(const std::string& id) {
   return store_.read([&](store::Transaction& tx) -> Result<Body> {
     const auto image =
-        tx.one("SELECT id, name, state, account, problem FROM image WHERE id = ?", image_row, id);
+        tx.one("SELECT id, name, state, account, problem FROM image WHERE id = ? AND deregistered = 0", image_row, id);
     if (!image) return fail(ImageId::not_found(id));
     return *image;
   });

@@ -34,6 +34,7 @@ class Admin {
   Result<Body> delete_key(const Body& body);
   Result<Body> list_keys(const std::string& account, const std::string& user);
   Result<Body> create_image(const Body& body);
+  Result<Body> delete_image(const Body& body);
   Result<Body> list_images();
   Result<Body> find_image(const std::string& id);
   Result<Body> find_instance(const std::string& id);

@@ -86,6 +86,12 @@ Result<std::size_t> prepare(store::Transaction& tx, const Config& config, std::s
   return touched.size();
 }
 
+void want_removed(store::Transaction& tx, const std::string& host, DocumentKind kind, const std::string& id) {
+  tx.execute(
+      "INSERT INTO wanted (host, kind, id, generation, digest, removed) VALUES (?, ?, ?, 1, '', 1) ON CONFLICT DO NOTHING",
+      host, to_string(kind), id);
+}
+
 void touch_all(store::Transaction& tx) {
   const auto touch = [&](DocumentKind kind, const std::string& id) {
     tx.execute("INSERT INTO outbox (kind, id) VALUES (?, ?) ON CONFLICT DO NOTHING", to_string(kind), id);

@@ -18,6 +18,9 @@ namespace virga::control {
 /// Recomputes the documents of at most `limit` objects of the outbox. Returns how many it took.
 Result<std::size_t> prepare(store::Transaction& tx, const Config& config, std::size_t limit);
 
+/// The host is to let go of an object that it never was sent a document of (an image). Idempotent.
+void want_removed(store::Transaction& tx, const std::string& host, DocumentKind kind, const std::string& id);
+
 /// Puts every placed object into the outbox: the repair path, should a change ever have been forgotten.
 void touch_all(store::Transaction& tx);
 

@@ -259,6 +259,7 @@ Result<void> HostSync::confirm(const hostapi::HostState& state) {
     return tx.all(
         "SELECT kind, id, pushed = generation FROM wanted WHERE host = ? AND removed = 0",
         [](store::Row& row) { return Told{row.text(0), row.text(1), row.boolean(2)}; }, state.name);
+  for (const auto& id : storage::unneeded_images(tx, state.name)) want_removed(tx, state.name, DocumentKind::image, id.str());
   }));
   hostapi::Inventory inventory{.boot_id = state.boot_id, .instances = {}, .vpcs = {}};
   for (const auto& told : all) {
@@ -315,3 +316,4 @@ void HostSync::push_again_what_was_forgotten(store::Transaction& tx, const hosta
 }
 
 }  // namespace virga::control
+    if (kind == "image") done = storage::image_removed(reconciler, state.name, ImageId::trusted(id));

@@ -62,8 +62,9 @@ Result<void> check_root_device(std::string_view device) {
 Result<Image> find_by_location(Scope& scope, const std::string& location) {
   const auto slash = location.find('/');
   auto found = scope.tx.one(
-      VIRGA_IMAGE_COLUMNS "WHERE i.account = ? AND i.name = ? AND (i.account = ? OR i.public = 1)", from_row,
-      location.substr(0, slash), slash == std::string::npos ? "" : location.substr(slash + 1), scope.account);
+      VIRGA_IMAGE_COLUMNS
+      "WHERE i.account = ? AND i.name = ? AND i.deregistered = 0 AND (i.account = ? OR i.public = 1)",
+      from_row, location.substr(0, slash), slash == std::string::npos ? "" : location.substr(slash + 1), scope.account);
   if (!found) return fail(ImageId::not_found(location));
   return *std::move(found);
 }
@@ -89,21 +90,56 @@ void record_created(Scope& scope, const ImageId& id, const std::string& name, st
 }  // namespace
 
 namespace {
+
+nlohmann::json journal_of(const Image& image) {
+  return {{"name", image.name},
+          {"state", image.state == ImageState::available ? "available"
+                    : image.state == ImageState::failed  ? "failed"
+                                                         : "pending"}};
+}
+
+/// The row goes; nothing refers to it.
+void forget(Scope& scope, const ImageId& id) {
+  scope.tx.execute("DELETE FROM image WHERE account = ? AND id = ?", scope.account, id);
+  scope.delete_resource(id.str());
+}
+
+/// The row stays for the sake of its file, out of everybody's sight.
+void hide(Scope& scope, const ImageId& id) {
+  // No name that check_name lets through has a colon.
+  scope.tx.execute(
+      "UPDATE image SET deregistered = 1, public = 0, name = 'deregistered:' || id WHERE account = ? AND id = ?",
+      scope.account, id);
+  tags::remove_all(scope, id.str());
+}
+
 /// A name whose import failed is free again: the failed image has no bytes, so nothing can be made of it.
-void forget_failed_import(Scope& scope, const std::string& name) {
+Result<void> forget_failed_import(Scope& scope, const std::string& name) {
   const auto failed = scope.tx.one(
       "SELECT id FROM image WHERE account = ? AND name = ? AND state = 'failed'",
-      [](store::Row& row) { return row.text(0); }, scope.account, name);
-  if (!failed) return;
-  scope.tx.execute("DELETE FROM image WHERE account = ? AND id = ?", scope.account, *failed);
-  scope.delete_resource(*failed);
-  quota::release(scope, quota::Name::images);
-  scope.record(*failed, {{"name", name}, {"state", "failed"}}, nullptr);
+      [](store::Row& row) { return row.id<ImageId>(0); }, scope.account, name);
+  if (!failed) return {};
+  return deregister(scope, *failed);
 }
+
 }  // namespace
 
+Result<void> deregister(Scope& scope, const ImageId& id) {
+  const auto image = TRY(find(scope, id));
+  if (image.owner != scope.account)
+    return fail(Code::auth_failure, fmt::format("Not authorized for image:{}", id.str()));
+  const bool has_a_file = image.bytes == id && image.state != ImageState::failed;
+  if (has_a_file)
+    hide(scope, id);
+  else
+    forget(scope, id);
+  quota::release(scope, quota::Name::images);
+  scope.record(id.str(), journal_of(image), nullptr);
+  return {};
+}
+
 Result<ImageId> create_import(Scope& scope, const ImportRequest& request) {
-  forget_failed_import(scope, request.name);
+  TRY_VOID(forget_failed_import(scope, request.name));
   TRY_VOID(check_name(scope, request.name));
   TRY_VOID(check_root_device(request.root_device));
   if (request.min_memory_mib < 1)
@@ -147,8 +183,9 @@ Result<ImageId> register_copy(Scope& scope, const RegisterRequest& request) {
 }
 
 Result<Image> find(Scope& scope, const ImageId& id) {
-  auto found = scope.tx.one(VIRGA_IMAGE_COLUMNS "WHERE i.id = ? AND (i.account = ? OR i.public = 1)", from_row, id,
-                            scope.account);
+  auto found =
+      scope.tx.one(VIRGA_IMAGE_COLUMNS "WHERE i.id = ? AND i.deregistered = 0 AND (i.account = ? OR i.public = 1)",
+                   from_row, id, scope.account);
   if (!found) return fail(ImageId::not_found("[" + id.str() + "]"));
   return *std::move(found);
 }
@@ -159,8 +196,9 @@ Result<Image> find_available(Scope& scope, const ImageId& id) {
 }
 
 std::vector<Image> list(Scope& scope, const std::string& after) {
-  return scope.tx.all(VIRGA_IMAGE_COLUMNS "WHERE (i.account = ? OR i.public = 1) AND i.id > ? ORDER BY i.id", from_row,
-                      scope.account, after);
+  return scope.tx.all(VIRGA_IMAGE_COLUMNS
+                      "WHERE (i.account = ? OR i.public = 1) AND i.deregistered = 0 AND i.id > ? ORDER BY i.id",
+                      from_row, scope.account, after);
 }
 
 }  // namespace virga::storage::images

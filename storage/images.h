@@ -5,6 +5,9 @@
 //
 //   create_import -> pending --(the host has the bytes)--> available        register_copy -> available
 //                       +-----(the host refuses them)----> failed
+//
+// deregister ends any of them. The file goes when no image and no volume lies on it: until then the row of the imported
+// image stays, unseen, so that the host is told at the right time.
 
 #include <optional>
 #include <string>
@@ -66,6 +69,10 @@ Result<ImageId> create_import(Scope& scope, const ImportRequest& request);
 /// Errors: as above, InvalidAMIID.NotFound, InvalidAMIID.Unavailable, InvalidBlockDeviceMapping (smaller than the
 /// bytes).
 Result<ImageId> register_copy(Scope& scope, const RegisterRequest& request);
+
+/// Nothing is launched from it any more; instances that were go on. Its name is free at once, its file later (above).
+/// Errors: InvalidAMIID.NotFound, AuthFailure (the public image of another account).
+Result<void> deregister(Scope& scope, const ImageId& id);
 
 /// Errors: InvalidAMIID.NotFound: unknown, or of another account and not public.
 Result<Image> find(Scope& scope, const ImageId& id);

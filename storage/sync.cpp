@@ -33,6 +33,13 @@ void set_volume_state(Scope& scope, const VolumeId& volume, const std::string& b
   if (before != after) scope.record(volume.str(), {{"state", before}}, {{"state", after}});
 }
 
+/// A host that has anything of a deregistered image, even only the memory of a failed import, is to let go of it.
+void note_leftover(Scope& scope, const std::string& host, const ObservedImage& observed) {
+  const bool being_imported = !observed.ready && observed.problem.empty();
+  if (!being_imported)
+    scope.tx.execute("INSERT INTO image_copy (image, host) VALUES (?, ?) ON CONFLICT DO NOTHING", observed.id, host);
+}
+
 }  // namespace
 
 std::optional<std::string> host_of_volume(store::Transaction& tx, const VolumeId& volume) {
@@ -86,14 +93,19 @@ Result<void> observe_image(Scope& scope, const std::string& host, const Observed
     AccountId account;
     std::string state;
     std::string sha256;
+    bool deregistered = false;
   };
   const auto row = scope.tx.one(
-      "SELECT account, state, sha256 FROM image WHERE id = ? AND bytes = id",
+      "SELECT account, state, sha256, deregistered FROM image WHERE id = ? AND bytes = id",
       [](store::Row& r) {
-        return Row{AccountId::trusted(r.text(0)), r.text(1), r.text(2)};
+        return Row{AccountId::trusted(r.text(0)), r.text(1), r.text(2), r.boolean(3)};
       },
       observed.id);
   if (!row) return {};
+  if (row->deregistered) {
+    note_leftover(scope, host, observed);
+    return {};
+  }
   auto own = owned_by(scope, row->account);
   // Bytes that differ from those first imported are another image under this one's name: no copy to launch from.
   const bool same = row->sha256.empty() || row->sha256 == observed.sha256;
@@ -111,6 +123,27 @@ Result<void> observe_image(Scope& scope, const std::string& host, const Observed
       " root_gib = max((? + 1073741823) / 1073741824, 1) WHERE id = ?",
       observed.virtual_bytes, observed.file_bytes, observed.sha256, observed.virtual_bytes, observed.id);
   own.record(observed.id.str(), {{"state", row->state}}, {{"state", "available"}});
+  return {};
+}
+
+std::vector<ImageId> unneeded_images(store::Transaction& tx, const std::string& host) {
+  return tx.all(
+      "SELECT i.id FROM image_copy c JOIN image i ON i.id = c.image WHERE c.host = ? AND i.deregistered = 1"
+      " AND NOT EXISTS (SELECT 1 FROM image o WHERE o.bytes = i.id AND o.id <> i.id)"
+      " AND NOT EXISTS (SELECT 1 FROM volume v WHERE v.image = i.id) ORDER BY i.id",
+      [](store::Row& row) { return row.id<ImageId>(0); }, host);
+}
+
+Result<void> image_removed(Scope& scope, const std::string& host, const ImageId& image) {
+  scope.tx.execute("DELETE FROM image_copy WHERE image = ? AND host = ?", image, host);
+  const auto account = scope.tx.one(
+      "SELECT account FROM image WHERE id = ? AND deregistered = 1"
+      " AND NOT EXISTS (SELECT 1 FROM image_copy c WHERE c.image = image.id)",
+      [](store::Row& row) { return AccountId::trusted(row.text(0)); }, image);
+  if (!account) return {};
+  auto own = owned_by(scope, *account);
+  own.tx.execute("DELETE FROM image WHERE id = ?", image);
+  own.delete_resource(image.str());
   return {};
 }
 

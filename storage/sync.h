@@ -22,5 +22,9 @@ Result<void> observe_volume(Scope& scope, const std::string& host, const Observe
 /// The host no longer has it: a volume in state `deleting` is gone for good, its quota is released.
 Result<void> volume_removed(Scope& scope, const std::string& host, const VolumeId& volume);
 Result<void> observe_image(Scope& scope, const std::string& host, const ObservedImage& observed);
+/// Deregistered images of which the host still has the file, and on which nothing lies any more.
+std::vector<ImageId> unneeded_images(store::Transaction& tx, const std::string& host);
+/// The host no longer has it; with the last host's copy the row goes.
+Result<void> image_removed(Scope& scope, const std::string& host, const ImageId& image);
 
 }  // namespace virga::storage

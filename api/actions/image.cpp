@@ -5,6 +5,7 @@
 #include "api/actions/ids.h"
 #include "api/workflows/block_devices.h"
 #include "api/workflows/tag_specifications.h"
+#include "ec2/op/DeregisterImage.h"
 #include "ec2/op/DescribeImages.h"
 #include "ec2/op/RegisterImage.h"
 #include "storage/images.h"
@@ -62,9 +63,10 @@ ec2::Image to_ec2(Scope& scope, const Image& image) {
   view.ena_support = true;
   view.boot_mode = "legacy-bios";
   if (image.bytes != image.id) view.source_image_id = image.bytes.str();
-  // The host's own words may hold its paths: the operator finds them in the log and in `virga status`.
+  // Why, in words that are meant for callers; only the owner is told what is wrong with the file.
   if (image.state == ImageState::failed)
-    view.state_reason = ec2::StateReason{"Server.InternalError", "The image's bytes were refused on import."};
+    view.state_reason = ec2::StateReason{
+        "Server.InternalError", image.owner == scope.account ? image.problem : "The image's bytes were refused on import."};
   if (image.owner == scope.account) view.tags = api::to_ec2(tags::of(scope, image.id.str()));
   return view;
 }
@@ -153,10 +155,20 @@ Result<ec2::RegisterImageResult> register_image(Call& call, const ec2::RegisterI
   return ec2::RegisterImageResult{id.str()};
 }
 
+Result<ec2::DeregisterImageResult> deregister_image(Call& call, const ec2::DeregisterImageRequest& request) {
+  const auto id = TRY(ImageId::parse(request.image_id.value_or("")));
+  TRY_VOID(storage::images::deregister(call.scope(), id));
+  ec2::DeregisterImageResult response;
+  response.return_ = true;
+  return response;
+}
+
 }  // namespace
 
 std::vector<Action> image_actions() {
-  return {// No image is ever deprecated or disabled: both answers are the same.
+  return {action("DeregisterImage", Access::write, &deregister_image,
+                 {.only = {{"DeleteAssociatedSnapshots", {"false"}}}}),
+          // No image is ever deprecated or disabled: both answers are the same.
           action("DescribeImages", Access::read, &describe_images),
           action("RegisterImage", Access::write, &register_image,
                  {.refused = {"BillingProducts", "BlockDeviceMappings.Ebs.AvailabilityZone",

@@ -52,6 +52,25 @@ class LifeCycle(unittest.TestCase):
         self.assertEqual(ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"][0]["CurrentState"]["Name"],
                          "terminated")
 
+    def test_an_image_goes_at_once_and_its_file_with_the_last_instance(self):
+        gone = virga.import_image(name="gone")
+        file = os.path.join(virga.home, "state", "host", "simulated", "volumes", gone + ".json")
+        ran = ec2.run_instances(ImageId=gone, InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        ec2.get_waiter("instance_running").wait(InstanceIds=[ran], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        ec2.deregister_image(ImageId=gone)
+        self.assertEqual(error_code(ec2.describe_images, ImageIds=[gone]), "InvalidAMIID.NotFound")
+        self.assertNotIn(gone, virga.run("image", "list").stdout)
+        self.assertTrue(os.path.exists(file))
+        self.assertEqual(instances(InstanceIds=[ran])[0]["State"]["Name"], "running")
+        ec2.terminate_instances(InstanceIds=[ran])
+        harness.wait_for("the file to go", lambda: not os.path.exists(file))
+
+    def test_the_operator_deletes_an_image(self):
+        name = virga.import_image(name="short")
+        self.assertIn("deleted", virga.run("image", "delete", name).stdout)
+        self.assertNotEqual(virga.run("image", "delete", name, check=False).returncode, 0)
+        self.assertNotEqual(virga.import_image(name="short"), name)
+
     def test_fifty_parallel_launches_make_fifty_instances(self):
         def launch(_):
             return ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=1, MaxCount=1,
