@@ -42,6 +42,15 @@ std::vector<Candidate> candidates(Scope& scope, const PlacementRequest& request)
       request.image_bytes, request.zone);
 }
 
+/// Why there is not a single candidate.
+std::string why_none(Scope& scope, const PlacementRequest& request) {
+  const bool down = scope.tx.exists(
+      "SELECT 1 FROM host h JOIN image_copy c ON c.host = h.name AND c.image = ?"
+      " WHERE EXISTS (SELECT 1 FROM json_each(h.zones) z WHERE z.value = ?)",
+      request.image_bytes, request.zone);
+  return down ? "every host that serves it and has the image is down" : "no host that serves it has the image";
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> place(Scope& scope, const PlacementRequest& request, int min_count) {
@@ -59,7 +68,7 @@ Result<std::vector<std::string>> place(Scope& scope, const PlacementRequest& req
     placed.push_back(fits->name);
   }
   if (static_cast<int>(placed.size()) >= min_count) return placed;
-  if (hosts.empty()) return fail(insufficient(request.zone, "no host that is up serves it and has the image"));
+  if (hosts.empty()) return fail(insufficient(request.zone, why_none(scope, request)));
   const auto why = shortage(hosts.front().free, request.each).value_or("no host has all that is needed");
   return fail(
       insufficient(request.zone, fmt::format("{} instances fit where at least {} were asked for; for the next one, {}",
@@ -80,12 +89,12 @@ void give_capacity_back(Scope& scope, const std::string& host, const Resources& 
 
 Result<void> take_capacity_if_free(Scope& scope, const std::string& host, const Resources& resources) {
   const auto free = scope.tx.one(
-      "SELECT vcpus - vcpus_used, memory_mib - memory_mib_used FROM host WHERE name = ?",
+      "SELECT vcpus - vcpus_used, memory_mib - memory_mib_used FROM host WHERE name = ? AND state = 'up'",
       [](store::Row& row) {
         return Resources{row.integer(0), row.integer(1), 0};
       },
       host);
-  const auto why = shortage(free.value_or(Resources{}), {resources.vcpus, resources.memory_mib, 0});
+  const auto why = free ? shortage(*free, {resources.vcpus, resources.memory_mib, 0}) : "its host is down";
   if (why)
     return fail(Code::insufficient_instance_capacity,
                 "We currently do not have sufficient capacity to start the instance: " + *why + ".");

@@ -131,7 +131,7 @@ Result<Admin::Body> Admin::status() {
         [&](store::Row& row) {
           const auto details = Body::parse(row.text(2), nullptr, false);
           for (const auto& problem : details.value("problems", Body::array())) problems.push_back(problem);
-          return Body{{"name", row.text(0)}, {"state", silence.empty() ? row.text(1) : "silent"},
+          return Body{{"name", row.text(0)}, {"state", silence.empty() || row.text(1) == "down" ? row.text(1) : "silent"},
                       {"accelerator", details.value("accelerator", "")}, {"version", details.value("version", "")},
                       {"vcpus", row.integer(3)}, {"vcpus_used", row.integer(4)}, {"memory_mib", row.integer(5)},
                       {"memory_mib_used", row.integer(6)}, {"storage_gib", row.integer(7)},

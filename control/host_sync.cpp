@@ -31,7 +31,8 @@ std::string dump(const nlohmann::json& json) {
 
 HostSync::HostSync(store::Store& store, const Clock& clock, IdSource& ids, const Config& config, hostapi::Host& host,
                    std::string endpoint)
-    : store_(store), clock_(clock), ids_(ids), config_(config), host_(host), endpoint_(std::move(endpoint)) {}
+    : store_(store), clock_(clock), ids_(ids), config_(config), host_(host), endpoint_(std::move(endpoint)),
+      last_contact_(clock.now()) {}
 
 HostSync::~HostSync() { stop(); }
 
@@ -121,6 +122,28 @@ void HostSync::note_silence(const Error& error) {
 }
 
 Result<void> HostSync::round() {
+  auto done = exchange();
+  if (done) {
+    last_contact_ = clock_.now();
+    down_ = false;
+  } else if (!down_ && clock_.now() - last_contact_ >= down_after) {
+    TRY_VOID(mark_down());
+    down_ = true;
+  }
+  return done;
+}
+
+Result<void> HostSync::mark_down() {
+  spdlog::error("host {} has not answered for {} s: it is down", name().empty() ? endpoint_ : name(),
+                std::chrono::duration_cast<std::chrono::seconds>(down_after).count());
+  return store_.write([&](store::Transaction& tx) -> Result<void> {
+    // By its endpoint too: it may not have answered since this role began.
+    tx.execute("UPDATE host SET state = 'down' WHERE name = ? OR endpoint = ?", name(), endpoint_);
+    return {};
+  });
+}
+
+Result<void> HostSync::exchange() {
   if (name().empty()) TRY_VOID(learn_name());
   if (clock_.now() - last_full_pass_ >= full_pass) {
     TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
@@ -259,7 +282,6 @@ Result<void> HostSync::confirm(const hostapi::HostState& state) {
     return tx.all(
         "SELECT kind, id, pushed = generation FROM wanted WHERE host = ? AND removed = 0",
         [](store::Row& row) { return Told{row.text(0), row.text(1), row.boolean(2)}; }, state.name);
-  for (const auto& id : storage::unneeded_images(tx, state.name)) want_removed(tx, state.name, DocumentKind::image, id.str());
   }));
   hostapi::Inventory inventory{.boot_id = state.boot_id, .instances = {}, .vpcs = {}};
   for (const auto& told : all) {
@@ -316,4 +338,3 @@ void HostSync::push_again_what_was_forgotten(store::Transaction& tx, const hosta
 }
 
 }  // namespace virga::control
-    if (kind == "image") done = storage::image_removed(reconciler, state.name, ImageId::trusted(id));

@@ -33,6 +33,9 @@ class HostSync {
 
   /// One round, for tests and for the thread. Errors: the host could not be reached; the store failed.
   Result<void> round();
+  /// A host that has not answered for so long is down: it gets nothing new until it answers again. A call that hangs ends
+  /// after 10 s, so that this shows within half a minute.
+  static constexpr std::chrono::milliseconds down_after{15'000};
 
   /// For `virga status`: the host's last word, and since when it has been silent ("" while it answers).
   std::string problem() const;
@@ -40,6 +43,8 @@ class HostSync {
   std::string name() const;
 
  private:
+  Result<void> exchange();
+  Result<void> mark_down();
   Result<void> push();
   /// Whether the host has taken it; false: it has changed since, and is pushed with its next generation.
   Result<bool> put(const std::string& host, const Pending& item);
@@ -69,6 +74,8 @@ class HostSync {
   std::string problem_;
   std::uint64_t sequence_ = 0;
   Time last_full_pass_{0};
+  Time last_contact_;
+  bool down_ = false;           ///< said so in the store
   std::string confirmed_boot_;  ///< the run of the host that knows it has all its documents; the worker's alone
   std::jthread worker_;
   std::jthread watcher_;

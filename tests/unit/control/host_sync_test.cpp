@@ -121,6 +121,44 @@ TEST_F(HostSyncTest, AHostOutOfReachIsToldLaterAndTheErrorIsShown) {
   EXPECT_EQ(state(id), "running");
 }
 
+TEST_F(HostSyncTest, AHostThatStaysSilentIsDownGetsNoInstancesAndComesBackByItself) {
+  round();
+  const auto before = run_one();
+  round();
+  const auto is_down = [&] { return number("SELECT count(*) FROM host WHERE state = 'down'") == 1; };
+  host_.reachable = false;
+
+  EXPECT_FALSE(sync_->round());
+  clock_.advance(HostSync::down_after - std::chrono::seconds(1));
+  EXPECT_FALSE(sync_->round());
+  EXPECT_FALSE(is_down()) << "a restart of the host role is no outage";
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(sync_->round());
+  EXPECT_TRUE(is_down());
+
+  const auto refused = try_run(launch());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::insufficient_instance_capacity);
+  EXPECT_NE(refused.error().message.find("is down"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(state(before), "running") << "what runs there goes on";
+
+  host_.reachable = true;
+  round();
+  EXPECT_FALSE(is_down());
+  EXPECT_TRUE(try_run(launch()));
+}
+
+TEST_F(HostSyncTest, AHostThatIsSilentFromTheStartIsDownToo) {
+  round();
+  sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:test");
+  host_.reachable = false;
+  clock_.advance(HostSync::down_after);
+
+  EXPECT_FALSE(sync_->round());
+
+  EXPECT_EQ(number("SELECT count(*) FROM host WHERE state = 'down'"), 1);
+}
+
 TEST_F(HostSyncTest, APushCutInTheMiddleGoesOnWithANewSynchroniser) {
   round();
   const auto id = run_one();
