@@ -127,11 +127,11 @@ Result<Admin::Body> Admin::status() {
   TRY_VOID(store_.read([&](store::Transaction& tx) -> Result<void> {
     status["hosts"] = tx.all(
         "SELECT name, state, details, vcpus, vcpus_used, memory_mib, memory_mib_used, storage_gib, storage_gib_used,"
-        " seen_ms FROM host ORDER BY name",
+        " seen_ms, label, identity FROM host ORDER BY label, name",
         [&](store::Row& row) {
           const auto details = Body::parse(row.text(2), nullptr, false);
           for (const auto& problem : details.value("problems", Body::array())) problems.push_back(problem);
-          return Body{{"name", row.text(0)}, {"state", silence.empty() || row.text(1) == "down" ? row.text(1) : "silent"},
+          return Body{{"name", row.text(10)}, {"key", row.text(0)}, {"identity", row.text(11)}, {"state", silence.empty() || row.text(1) == "down" ? row.text(1) : "silent"},
                       {"accelerator", details.value("accelerator", "")}, {"version", details.value("version", "")},
                       {"vcpus", row.integer(3)}, {"vcpus_used", row.integer(4)}, {"memory_mib", row.integer(5)},
                       {"memory_mib_used", row.integer(6)}, {"storage_gib", row.integer(7)},

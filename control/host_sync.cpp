@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <utility>
 
 #include "api/idempotency.h"
 #include "compute/sync.h"
@@ -26,6 +27,12 @@ constexpr std::size_t prepare_batch = 256;
 
 std::string dump(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Its guests and volumes are not the ones the store knows: nothing may be told to it, or concluded from what it says.
+Error another_host(const std::string& known, const std::string& found) {
+  return internal_error("another host answers than before: its identity is " + found + ", not " + known +
+                        "; if it is the same machine, write the latter into 'identity' in its state directory");
 }
 }  // namespace
 
@@ -144,7 +151,7 @@ Result<void> HostSync::mark_down() {
 }
 
 Result<void> HostSync::exchange() {
-  if (name().empty()) TRY_VOID(learn_name());
+  if (name().empty()) TRY_VOID(learn_identity());
   if (clock_.now() - last_full_pass_ >= full_pass) {
     TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
       touch_all(tx);
@@ -157,10 +164,9 @@ Result<void> HostSync::exchange() {
   while (TRY(store_.read([](store::Transaction& tx) -> Result<bool> { return tx.exists("SELECT 1 FROM outbox"); })))
     TRY_VOID(store_.write([&](store::Transaction& tx) { return prepare(tx, config_, prepare_batch); }));
   TRY_VOID(push());
-  const auto state = TRY(host_.state());
-  if (state.name != name())
-    return fail(internal_error("the host calls itself '" + state.name + "' now and '" + name() +
-                               "' before; set host.name in virga.toml to its former name"));
+  auto state = TRY(host_.state());
+  if (state.identity != identity_) return fail(another_host(identity_, state.identity));
+  label_ = std::exchange(state.name, name());  // from here on the host goes by its key
   TRY_VOID(take_in(state));
   TRY_VOID(confirm(state));
   const std::lock_guard lock(mutex_);
@@ -168,18 +174,32 @@ Result<void> HostSync::exchange() {
   return {};
 }
 
-Result<void> HostSync::learn_name() {
+Result<void> HostSync::learn_identity() {
   const auto state = TRY(host_.state());
-  TRY_VOID(store_.write([&](store::Transaction& tx) -> Result<void> {
-    tx.execute(
-        "INSERT INTO host (name, endpoint, zones, state) VALUES (?, ?, ?, 'up')"
-        " ON CONFLICT (name) DO UPDATE SET endpoint = excluded.endpoint, zones = excluded.zones, state = 'up'",
-        state.name, endpoint_, dump(config_.zone_names()));
-    return {};
+  const auto key = TRY(store_.write([&](store::Transaction& tx) -> Result<std::string> {
+    auto known = key_of(tx, state);
+    if (known)
+      tx.execute("UPDATE host SET identity = ?, label = ?, endpoint = ?, zones = ?, state = 'up' WHERE name = ?",
+                 state.identity, state.name, endpoint_, dump(config_.zone_names()), *known);
+    return known;
   }));
+  identity_ = state.identity;
   const std::lock_guard lock(mutex_);
-  name_ = state.name;
+  name_ = key;
   return {};
+}
+
+Result<std::string> HostSync::key_of(store::Transaction& tx, const hostapi::HostState& state) const {
+  const auto key = [](store::Row& row) { return row.text(0); };
+  if (auto known = tx.one("SELECT name FROM host WHERE identity = ?", key, state.identity)) return *std::move(known);
+  // A host from before hosts had identities.
+  if (auto known = tx.one("SELECT name FROM host WHERE identity = '' AND (name = ? OR endpoint = ?) ORDER BY name <> ?",
+                          key, state.name, endpoint_, state.name))
+    return *std::move(known);
+  const auto other = tx.one("SELECT identity FROM host WHERE endpoint = ?", key, endpoint_);
+  if (other) return fail(another_host(*other, state.identity));
+  tx.execute("INSERT INTO host (name, endpoint, zones) VALUES (?, ?, '[]')", state.identity, endpoint_);
+  return state.identity;
 }
 
 Result<void> HostSync::push() {
@@ -220,8 +240,9 @@ Result<bool> HostSync::put(const std::string& host, const Pending& item) {
 Result<void> HostSync::take_in(const hostapi::HostState& state) {
   return store_.write([&](store::Transaction& tx) -> Result<void> {
     tx.execute(
-        "UPDATE host SET state = 'up', vcpus = ?, memory_mib = ?, storage_gib = ?, seen_ms = ?, details = ? WHERE name = ?",
-        state.capacity.vcpus, state.capacity.memory_mib, state.capacity.storage_gib, clock_.now(),
+        "UPDATE host SET state = 'up', label = ?, vcpus = ?, memory_mib = ?, storage_gib = ?, seen_ms = ?, details = ?"
+        " WHERE name = ?",
+        label_, state.capacity.vcpus, state.capacity.memory_mib, state.capacity.storage_gib, clock_.now(),
         dump({{"accelerator", state.accelerator}, {"version", state.version}, {"problems", state.problems}}), state.name);
     observe_all(tx, state);
     take_in_removals(tx, state);
@@ -238,6 +259,7 @@ void HostSync::observe_all(store::Transaction& tx, const hostapi::HostState& sta
   };
   for (const auto& image : state.images) log(image, storage::observe_image(reconciler, state.name, image));
   fail_lost_imports(reconciler, state);
+  for (const auto& id : storage::unneeded_images(tx, state.name)) want_removed(tx, state.name, DocumentKind::image, id.str());
   for (const auto& volume : state.volumes) log(volume, storage::observe_volume(reconciler, state.name, volume));
   for (const auto& instance : state.instances) log(instance, compute::observe_instance(reconciler, state.name, instance));
 }
@@ -309,6 +331,7 @@ void HostSync::take_in_removals(store::Transaction& tx, const hostapi::HostState
     Result<void> done;
     if (kind == "instance") done = compute::instance_removed(reconciler, state.name, InstanceId::trusted(id));
     if (kind == "volume") done = storage::volume_removed(reconciler, state.name, VolumeId::trusted(id));
+    if (kind == "image") done = storage::image_removed(reconciler, state.name, ImageId::trusted(id));
     if (!done) {
       spdlog::error("removal of {} {}: {}", kind, id, describe(done.error()));
       continue;

@@ -39,7 +39,7 @@ class HostSync {
 
   /// For `virga status`: the host's last word, and since when it has been silent ("" while it answers).
   std::string problem() const;
-  /// The host's name, empty before its first answer.
+  /// The host's key in the store, empty before its first answer.
   std::string name() const;
 
  private:
@@ -48,7 +48,9 @@ class HostSync {
   Result<void> push();
   /// Whether the host has taken it; false: it has changed since, and is pushed with its next generation.
   Result<bool> put(const std::string& host, const Pending& item);
-  Result<void> learn_name();
+  Result<void> learn_identity();
+  /// The key of the host whose state this is; a new host gets a row.
+  Result<std::string> key_of(store::Transaction& tx, const hostapi::HostState& state) const;
   Result<void> take_in(const hostapi::HostState& state);
   Result<void> confirm(const hostapi::HostState& state);
   void take_in_removals(store::Transaction& tx, const hostapi::HostState& state);
@@ -71,6 +73,8 @@ class HostSync {
   std::condition_variable_any changed_;
   bool woken_ = true;
   std::string name_;
+  std::string identity_;  ///< the worker's alone, as is:
+  std::string label_;     ///< what the host calls itself
   std::string problem_;
   std::uint64_t sequence_ = 0;
   Time last_full_pass_{0};

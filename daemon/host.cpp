@@ -11,6 +11,7 @@
 #include "daemon/process.h"
 #include "daemon/roles.h"
 #include "hostapi/agent/agent.h"
+#include "hostapi/agent/host_identity.h"
 #include "hostapi/agent/server.h"
 #include "hostapi/wire.h"
 #include "network/host/linux_network.h"
@@ -109,8 +110,10 @@ Result<void> serve(HostKind kind, const Paths& paths, const Config& config) {
     hooks.applied = [&](const network::WantedVpc& vpc) { listeners.open(vpc); };
     hooks.removed = [&](const network::WantedVpc& vpc) { listeners.close(vpc.id); };
   }
+  const auto identity = TRY(hostapi::host_identity(paths.host_state() / "identity", ids));
   const auto kernel_boot = TRY(hostapi::kernel_boot_id());
   const auto agent = TRY(hostapi::Agent::create({.directory = paths.host_state() / "agent",
+                                                 .host_identity = identity,
                                                  .host_name = host_name(config),
                                                  .version = VIRGA_VERSION,
                                                  .boot_id = ids.uuid(),

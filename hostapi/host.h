@@ -27,7 +27,8 @@ struct HostCapacity {
 
 /// GET /v1/state: everything observed, for comparison.
 struct HostState {
-  std::string name;
+  std::string identity;             ///< by what the host is known: never changes
+  std::string name;                 ///< what it calls itself, for people
   std::string version;
   std::string boot_id;              ///< changes when the host role starts anew
   std::uint64_t sequence = 0;       ///< number of the last event this state includes

@@ -48,7 +48,8 @@ Result<std::unique_ptr<Agent>> Agent::create(AgentOptions options, const Config&
 
 Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& config,
              std::unique_ptr<Documents> documents, std::unique_ptr<GuestRecords> records, VpcHooks hooks)
-    : ports_(ports),
+    : identity_(options.host_identity),
+      ports_(ports),
       documents_(std::move(documents)),
       records_(std::move(records)),
       observed_(options.host_name, options.version, options.boot_id),
@@ -150,6 +151,7 @@ HostState Agent::state() const {
   // The documents second: an object forgotten in between is missing from them and from the next observation, one put in
   // between is added.
   auto state = observed_.current();
+  state.identity = identity_;
   const auto wanted = documents_->current();
   const auto is_gone = [&](const auto& entries, const auto& id) {
     return !entries.contains(id) && !wanted->is_damaged(id.str());

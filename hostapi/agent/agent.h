@@ -32,6 +32,7 @@ namespace virga::hostapi {
 
 struct AgentOptions {
   std::filesystem::path directory;  ///< the agent's own state: documents and records
+  std::string host_identity;   ///< see host_identity()
   std::string host_name;
   std::string version;
   std::string boot_id;         ///< new for each start of the role
@@ -89,6 +90,7 @@ class Agent {
     Agent* agent = nullptr;
   };
 
+  const std::string identity_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();  // shared with the hypervisor
   const Ports ports_;
   std::unique_ptr<Documents> documents_;

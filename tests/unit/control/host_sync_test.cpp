@@ -31,6 +31,7 @@ class MemoryHost final : public hostapi::Host {
   Result<hostapi::HostState> state() override {
     if (!reachable) return silent();
     hostapi::HostState state;
+    state.identity = identity;
     state.name = name;
     state.boot_id = boot_id;
     state.accelerator = "simulated";
@@ -47,6 +48,7 @@ class MemoryHost final : public hostapi::Host {
   std::map<std::string, storage::WantedVolume> volumes;
   std::map<std::string, compute::WantedInstance> instances;
   std::vector<std::string> order;
+  std::string identity = "identity-1";
   std::string name = "h1";
   std::string boot_id = "boot-1";
   std::vector<hostapi::Inventory> inventories;
@@ -295,11 +297,50 @@ TEST_F(HostSyncTest, AnImportThatTheHostLostFails) {
   })) << "the name is free again";
 }
 
-TEST_F(HostSyncTest, AHostThatChangesItsNameIsNotTakenForAnother) {
+TEST_F(HostSyncTest, AHostThatIsRenamedIsTheSameHost) {
+  const auto id = run_one();
   round();
-  host_.name = "h2";
+  host_.name = "renamed";
+
+  round();
+  sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:moved");
+  round();
+
+  EXPECT_EQ(number("SELECT count(*) FROM host"), 1);
+  EXPECT_EQ(number("SELECT count(*) FROM host WHERE label = 'renamed' AND endpoint = 'unix:moved'"), 1);
+  terminate(id);
+  round();
+  round();
+  EXPECT_EQ(state(id), "terminated");
+}
+
+TEST_F(HostSyncTest, AnotherHostBehindTheSameSocketIsToldNothingAndBelievedNothing) {
+  const auto id = run_one();
+  round();
+  host_.identity = "identity-2";
+  host_.instances.clear();
+  host_.order.clear();
 
   EXPECT_FALSE(sync_->round());
+  sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:test");
+  EXPECT_FALSE(sync_->round());
+
+  EXPECT_TRUE(host_.order.empty());
+  EXPECT_EQ(state(id), "running");
+  host_.identity = "identity-1";
+  round();
+}
+
+TEST_F(HostSyncTest, ANewHostIsKnownByItsIdentity) {
+  ask(alice, [](Scope& scope) {
+    scope.tx.execute("DELETE FROM image_copy");
+    return scope.tx.execute("DELETE FROM host");
+  });
+
+  round();
+
+  EXPECT_EQ(sync_->name(), "identity-1");
+  EXPECT_EQ(number("SELECT count(*) FROM host WHERE name = 'identity-1' AND label = 'h1' AND state = 'up'"), 1);
 }
 
 TEST_F(HostSyncTest, AChangeThatNobodyTouchedIsFoundByTheFullPass) {

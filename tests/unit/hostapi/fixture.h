@@ -105,6 +105,7 @@ class AgentTest : public ::testing::Test {
     network_ = std::move(*network);
     volumes_ = std::move(*volumes);
     const AgentOptions options{.directory = directory_.path() / "agent",
+                               .host_identity = "identity-1",
                                .host_name = "host-1",
                                .version = "test",
                                .boot_id = fmt::format("role-{}", ++role_starts_),

@@ -58,5 +58,16 @@ TEST_F(MigrationTest, VcpusOfStoppedInstancesAreGivenBack) {
   EXPECT_EQ(used, (std::vector<std::string>{"one instances 2", "one vcpus 2", "two vcpus 0"}));
 }
 
+TEST_F(MigrationTest, HostsFromBeforeKeepTheirKeyAndHaveNoIdentityYet) {
+  given(5, "INSERT INTO host (name, endpoint, zones) VALUES ('h', 'unix:x', '[]'), ('g', 'unix:y', '[]')");
+
+  const auto hosts = after([](Transaction& tx) {
+    return tx.all("SELECT name || ' ' || label || ' ' || identity FROM host ORDER BY name",
+                  [](Row& row) { return row.text(0); });
+  });
+
+  EXPECT_EQ(hosts, (std::vector<std::string>{"g g ", "h h "}));
+}
+
 }  // namespace
 }  // namespace virga::store
