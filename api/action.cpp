@@ -26,6 +26,9 @@ Action make_action(std::string_view name, Access access, const ec2::Shape* input
   VIRGA_ASSERT(operation->output == output);
   for (const auto path : options.refused) check_path(name, *input, path);
   for (const auto& only : options.only) check_path(name, *input, only.path);
+  // A call repeated with its token would have to make a product that nobody takes.
+  VIRGA_ASSERT(!options.prepare || operation->idempotency_token.empty());
+  VIRGA_ASSERT(!options.refresh || !operation->idempotency_token.empty());
   return {operation->name, access, operation, std::move(options), {}};
 }
 

@@ -10,6 +10,7 @@
 //             action("CreateVpc", Access::write, &create_vpc, {.refused = {"Ipv6CidrBlock", "Ipv4IpamPoolId"}})};
 //   }
 
+#include <any>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -22,9 +23,14 @@ namespace virga::api {
 /// Who may call it, and what the dispatcher opens for it: a snapshot for `read`, a write transaction for `write`.
 enum class Access { read, write };
 
+/// What a row's `prepare` hands to its handler.
+struct Prepared {
+  std::any product;
+};
+
 struct ActionOptions {
-  /// Request members (top level, or dotted paths: "Placement.Affinity") that Virga does not honour: a request that gives
-  /// one of them is refused with UnsupportedOperation naming it. Everything else a handler must honour.
+  /// Request members (top level, or dotted paths: "Placement.Affinity") that Virga does not honour: a request that
+  /// gives one of them is refused with UnsupportedOperation naming it. Everything else a handler must honour.
   std::vector<std::string_view> refused = {};
   /// Paths that may be given with exactly this value only, which is what Virga does anyway
   /// ("HibernationOptions.Configured" = "false"). Any other value: UnsupportedOperation.
@@ -35,7 +41,31 @@ struct ActionOptions {
   std::vector<Only> only = {};
   /// For answers that need a host: called after the handler's transaction has ended, may change the response.
   std::function<Result<void>(Call& call, const void* request, void* response)> finish = {};
+  /// For work that is too long for a transaction, during which all other changes wait (making an RSA key). Runs before
+  /// it, when the caller is known to be permitted and the request to be well formed; the handler finds the product in
+  /// call.prepared<T>(). Not run for a DryRun. Build it with prepare_with().
+  std::function<Result<Prepared>(const void* request)> prepare = {};
+  /// For actions with a ClientToken: makes the first answer, which a repeated call gets, say what is so now.
+  /// Build it with refresh_with().
+  std::function<Result<void>(Call& call, void* response)> refresh = {};
 };
+
+template <class Request, class Product>
+std::function<Result<Prepared>(const void*)> prepare_with(Result<Product> (*make)(const Request&)) {
+  return [make](const void* request) -> Result<Prepared> {
+    auto product = TRY(make(*static_cast<const Request*>(request)));
+    return Prepared{std::move(product)};
+  };
+}
+
+template <class Response>
+std::function<Result<void>(Call&, void*)> refresh_with(Result<Response> (*current)(Call&, const Response& first)) {
+  return [current](Call& call, void* response) -> Result<void> {
+    auto& answer = *static_cast<Response*>(response);
+    answer = TRY(current(call, answer));
+    return {};
+  };
+}
 
 struct Action {
   std::string_view name;
@@ -65,8 +95,10 @@ class TypedInvocation final : public Action::Invocation {
     return {};
   }
   void* response() override {
-    if constexpr (std::is_same_v<Response, ec2::NoOutput>) return nullptr;
-    else return &response_;
+    if constexpr (std::is_same_v<Response, ec2::NoOutput>)
+      return nullptr;
+    else
+      return &response_;
   }
 
  private:
@@ -96,7 +128,7 @@ const std::vector<Action>& all_actions();
 const Action* find_action(std::string_view name);
 
 // The families (one file each in api/actions/).
-std::vector<Action> region_actions();          // DescribeRegions, DescribeAvailabilityZones, DescribeAccountAttributes
+std::vector<Action> region_actions();  // DescribeRegions, DescribeAvailabilityZones, DescribeAccountAttributes
 std::vector<Action> tag_actions();
 std::vector<Action> key_pair_actions();
 std::vector<Action> image_actions();

@@ -6,6 +6,7 @@
 // shape the answer. They contain no SQL. Existence, permission, DryRun, ClientToken, filters, paging, journal context
 // and error envelopes come from the action's row (api/action.h) and the dispatcher.
 
+#include <any>
 #include <functional>
 #include <memory>
 #include <string>
@@ -91,8 +92,14 @@ class Hosts {
 
 class Call {
  public:
-  Call(Scope& scope, const Caller& caller, const Config& config, Selection& selection, Hosts& hosts)
-      : scope_(scope), caller_(caller), config_(config), selection_(selection), hosts_(hosts) {}
+  Call(Scope& scope, const Caller& caller, const Config& config, Selection& selection, Hosts& hosts,
+       std::any prepared = {})
+      : scope_(scope),
+        caller_(caller),
+        config_(config),
+        selection_(selection),
+        hosts_(hosts),
+        prepared_(std::move(prepared)) {}
 
   Scope& scope() { return scope_; }
   const Caller& caller() const { return caller_; }
@@ -104,6 +111,11 @@ class Call {
   }
   /// For `Access::host_read` actions only, whose finishing function runs after the transaction (see api/action.h).
   Hosts& hosts() { return hosts_; }
+  /// What the row's `prepare` made. nullptr in a DryRun, which makes nothing.
+  template <class Product>
+  const Product* prepared() const {
+    return std::any_cast<Product>(&prepared_);
+  }
 
  private:
   Scope& scope_;
@@ -111,6 +123,7 @@ class Call {
   const Config& config_;
   Selection& selection_;
   Hosts& hosts_;
+  std::any prepared_;
 };
 
 }  // namespace virga::api

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "api/dry_run.h"
 #include "api/idempotency.h"
 #include "api/members.h"
 #include "api/row_checks.h"
@@ -44,6 +45,18 @@ Style style_of(Dialect dialect, std::string_view service) {
   return service == "sts" ? Style::sts : service == "iam" ? Style::iam : Style::ec2;
 }
 
+/// Gives a place among the preparations back.
+class Place {
+ public:
+  explicit Place(std::counting_semaphore<>& places) : places_(places) {}
+  ~Place() { places_.release(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  std::counting_semaphore<>& places_;
+};
+
 /// Closes what ReplayCache::begin opened, on every way out.
 class Replayed {
  public:
@@ -79,7 +92,8 @@ Dispatcher::Dispatcher(store::Store& store, const Clock& clock, IdSource& ids, c
       authentication_(authentication),
       rows_(std::move(rows)),
       tokens_(std::move(tokens)),
-      replays_(clock) {
+      replays_(clock),
+      preparations_(std::max(config.api_threads - 1, 1)) {
   for (const Action& row : rows_) VIRGA_ASSERT(by_name_.emplace(row.name, &row).second);
 }
 
@@ -142,31 +156,40 @@ Result<HttpResponse> Dispatcher::perform(Job& job, const Action& action, const I
   TRY_VOID(incoming.decode(*action.operation->input, request));
   TRY_VOID(check_honoured(action, request));
   auto selection = TRY(RequestSelection::create(*action.operation, request, tokens_, job.caller.account));
-  const bool dry_run = is_dry_run(action, request);
-  TRY_VOID(transact(job, action, *invocation, selection, dry_run));
-  if (dry_run) return fail(Code::dry_run_operation, "Request would have succeeded, but DryRun flag is set.");
+  if (is_dry_run(action, request))
+    return fail(dry_run_answer(transact(job, action, *invocation, selection, Mode::dry_run, {})));
+  auto prepared = TRY(prepare(action, request));
+  TRY_VOID(transact(job, action, *invocation, selection, Mode::real, std::move(prepared)));
   if (action.operation->output != nullptr) selection.finish(*action.operation->output, invocation->response());
   return answer(job.envelope, action.name, action.operation->output, invocation->response());
 }
 
+Result<Prepared> Dispatcher::prepare(const Action& action, const void* request) {
+  if (!action.options.prepare) return Prepared{};
+  if (!preparations_.try_acquire())
+    return fail(Code::request_limit_exceeded, "Too many requests of this kind are under way. Try again later.");
+  const Place place(preparations_);
+  return action.options.prepare(request);
+}
+
 Result<void> Dispatcher::transact(Job& job, const Action& action, Action::Invocation& invocation,
-                                  RequestSelection& selection, bool dry_run) {
+                                  RequestSelection& selection, Mode mode, Prepared prepared) {
   // Both outlive the transaction for the row's finishing function, which may use neither scope nor store.
   std::optional<Scope> scope;
   std::optional<Call> call;
   const auto enter = [&](store::Transaction& tx) -> Call& {
     scope.emplace(Scope{tx, job.caller.account, clock_.now(), ids_, job.caller.arn, std::string(action.name),
                         job.envelope.request_id});
-    return call.emplace(*scope, job.caller, config_, selection, hosts_);
+    return call.emplace(*scope, job.caller, config_, selection, hosts_, std::move(prepared.product));
   };
   const auto read = [&](store::Transaction& tx) { return invocation.run(enter(tx)); };
   const auto write = [&](store::Transaction& tx) -> Result<store::Outcome> {
     Call& entered = enter(tx);
-    TRY_VOID(dry_run ? invocation.run(entered) : run_once(action, invocation, entered));
-    return dry_run ? store::Outcome::roll_back : store::Outcome::commit;
+    TRY_VOID(run_once(action, invocation, entered));
+    return mode == Mode::dry_run ? store::Outcome::roll_back : store::Outcome::commit;
   };
   TRY_VOID(action.access == Access::read ? store_.read(read) : store_.write_or_roll_back(write));
-  if (action.options.finish && !dry_run)
+  if (action.options.finish && mode == Mode::real)
     return action.options.finish(*call, invocation.request(), invocation.response());
   return {};
 }

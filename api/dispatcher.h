@@ -1,12 +1,14 @@
 #pragma once
 
 // What every request goes through, in this order: authentication, the service the credentials are for, the action's
-// row, permission, decoding, members the row does not honour, the transaction with the handler in it, the answer.
+// row, permission, decoding, members the row does not honour, what the row prepares, the transaction with the handler
+// in it, the answer.
 //
 // One Dispatcher serves all connections; handle() may be called from many threads.
 
 #include <map>
 #include <memory>
+#include <semaphore>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +37,8 @@ class Dispatcher {
   HttpResponse handle(const HttpRequest& request);
 
  private:
+  enum class Mode { real, dry_run };
+
   /// One request on its way.
   struct Job {
     const HttpRequest& request;
@@ -53,8 +57,10 @@ class Dispatcher {
   /// Works a call out unless its first copy has been answered already.
   Result<HttpResponse> perform_once(Job& job, const Action& action, const Incoming& incoming);
   Result<HttpResponse> perform(Job& job, const Action& action, const Incoming& incoming);
+  /// Runs the row's preparation, if it has one. Errors: its own; RequestLimitExceeded when too many are under way.
+  Result<Prepared> prepare(const Action& action, const void* request);
   Result<void> transact(Job& job, const Action& action, Action::Invocation& invocation, RequestSelection& selection,
-                        bool dry_run);
+                        Mode mode, Prepared prepared);
 
   store::Store& store_;
   const Clock& clock_;
@@ -66,6 +72,8 @@ class Dispatcher {
   std::map<std::string_view, const Action*> by_name_;
   PageTokens tokens_;
   ReplayCache replays_;
+  /// Preparations compute. One thread of the API is always left for requests that need none.
+  std::counting_semaphore<> preparations_;
 };
 
 }  // namespace virga::api

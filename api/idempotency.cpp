@@ -42,7 +42,9 @@ std::string digest_of(const ec2::Operation& operation, const void* request) {
 
 std::optional<Remembered> recall(Scope& scope, std::string_view action, const std::string& token) {
   return scope.tx.one(
-      "SELECT parameters, response FROM client_token WHERE account = ? AND action = ? AND token = ? AND created_ms > ?",
+      "SELECT parameters, response FROM client_token t WHERE account = ? AND action = ? AND token = ?"
+      " AND (created_ms > ? OR action = 'RunInstances' AND EXISTS"
+      " (SELECT 1 FROM instance i WHERE i.account = t.account AND i.client_token = t.token))",
       [](store::Row& row) {
         return Remembered{row.text(0), row.text(1)};
       },
@@ -54,6 +56,15 @@ void remember(Scope& scope, std::string_view action, const std::string& token, c
       "INSERT OR REPLACE INTO client_token (account, action, token, parameters, response, created_ms)"
       " VALUES (?, ?, ?, ?, ?, ?)",
       scope.account, action, token, made.parameters, made.response, scope.now);
+}
+
+/// The first call's answer, as it would be given now.
+Result<void> replay(const Action& action, const Remembered& made, Action::Invocation& invocation, Call& call) {
+  const auto* output = action.operation->output;
+  if (output == nullptr) return {};
+  auto status = codec::decode_json(made.response, *output, invocation.response(), codec::Origin::stored);
+  if (!status) return fail(internal_error("stored answer of a client token: " + describe(status.error())));
+  return action.options.refresh ? action.options.refresh(call, invocation.response()) : Result<void>();
 }
 
 }  // namespace
@@ -68,10 +79,7 @@ Result<void> run_once(const Action& action, Action::Invocation& invocation, Call
     if (made->parameters != digest)
       return fail(Code::idempotent_parameter_mismatch,
                   "The request uses the same client token as a previous, but non-identical request.");
-    if (operation.output == nullptr) return {};
-    auto status = codec::decode_json(made->response, *operation.output, invocation.response(), codec::Origin::stored);
-    if (!status) return fail(internal_error("stored answer of a client token: " + describe(status.error())));
-    return {};
+    return replay(action, *made, invocation, call);
   }
   TRY_VOID(invocation.run(call));
   const auto response =
@@ -81,6 +89,11 @@ Result<void> run_once(const Action& action, Action::Invocation& invocation, Call
 }
 
 std::int64_t expire_client_tokens(store::Transaction& tx, Time now) {
+  // An ended instance is still shown for an hour, so a token that is renewed hourly is kept for a day after the end.
+  tx.execute(
+      "UPDATE client_token SET created_ms = ? WHERE action = 'RunInstances' AND created_ms <= ?"
+      " AND (account, token) IN (SELECT account, client_token FROM instance)",
+      now, now + -std::chrono::hours(1));
   return tx.execute("DELETE FROM client_token WHERE created_ms <= ?", now + -client_token_lifetime);
 }
 

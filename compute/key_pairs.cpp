@@ -16,6 +16,8 @@ KeyPair from_row(store::Row& row) {
           row.text(3),          row.text(4), row.time(5)};
 }
 
+}  // namespace
+
 Result<void> check_name(const std::string& name) {
   const auto printable = [](unsigned char c) { return c >= 0x20 && c < 0x7f; };
   const bool good = !name.empty() && name.size() <= max_name && std::ranges::all_of(name, printable) &&
@@ -24,8 +26,6 @@ Result<void> check_name(const std::string& name) {
   return fail(Code::invalid_parameter_value,
               "Invalid value for KeyName: up to 255 ASCII characters, without leading or trailing spaces.");
 }
-
-}  // namespace
 
 Result<KeyPair> add(Scope& scope, const std::string& name, const PublicKey& key) {
   TRY_VOID(check_name(name));

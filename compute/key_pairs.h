@@ -22,6 +22,8 @@ struct KeyPair {
 
 namespace key_pairs {
 
+/// Up to 255 printable ASCII characters without a space at either end. Errors: InvalidParameterValue.
+Result<void> check_name(const std::string& name);
 /// Errors: InvalidKeyPair.Duplicate, InvalidParameterValue (name), KeyPairLimitExceeded.
 Result<KeyPair> add(Scope& scope, const std::string& name, const PublicKey& key);
 /// Errors: InvalidKeyPair.NotFound.

@@ -38,6 +38,24 @@ Result<ec2::Reservation> run_instances_action(Call& call, const ec2::RunInstance
   return reservation;
 }
 
+/// A launch repeated with its token: the same instances as they are now. Those that ended an hour ago are forgotten.
+Result<ec2::Reservation> current_reservation(Call& call, const ec2::Reservation& first) {
+  std::vector<compute::Instance> instances;
+  for (const auto& launched : first.instances) {
+    auto found = compute::instances::find(call.scope(), InstanceId::trusted(launched.instance_id.value_or("")));
+    if (found) instances.push_back(std::move(*found));
+  }
+  if (std::ranges::all_of(instances, [](const auto& each) { return each.state == InstanceState::terminated; }))
+    return fail(
+        Code::idempotent_instance_terminated,
+        "The instances launched by the first request with this client token are terminated. Use another token.");
+  const InstanceSurroundings around(call.scope(), instances);
+  auto reservation = first;
+  reservation.instances.clear();
+  for (const auto& instance : instances) reservation.instances.push_back(to_ec2(instance, around, call.config()));
+  return reservation;
+}
+
 /// The instances asked for by id, each once and ascending; or all behind the page's start.
 Result<std::vector<compute::Instance>> selected(Call& call, const std::vector<std::string>& texts,
                                                 const std::string& after) {
@@ -159,8 +177,10 @@ Result<void> finish_console_output(Call& call, const void*, void* raw) {
 }  // namespace
 
 std::vector<Action> instance_actions() {
+  auto launch = run_instances_options();
+  launch.refresh = refresh_with(&current_reservation);
   std::vector<Action> actions = {
-      action("RunInstances", Access::write, &run_instances_action, run_instances_options()),
+      action("RunInstances", Access::write, &run_instances_action, std::move(launch)),
       action("DescribeInstances", Access::read, &describe_instances,
              {.only = {{"IncludeManagedResources", {"false"}}}}),
       action("DescribeInstanceStatus", Access::read, &describe_instance_status,

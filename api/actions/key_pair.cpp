@@ -22,12 +22,21 @@ Result<ec2::ImportKeyPairResult> import_key_pair(Call& call, const ec2::ImportKe
   return ec2::ImportKeyPairResult{pair.fingerprint, pair.name, pair.id.str(), to_ec2(tags)};
 }
 
+/// An RSA key takes long enough to compute for all other changes to feel it.
+Result<compute::CreatedKey> make_key(const ec2::CreateKeyPairRequest& request) {
+  const auto name = request.key_name.value_or("");
+  TRY_VOID(key_pairs::check_name(name));
+  const auto type = request.key_type.value_or("rsa") == "rsa" ? compute::KeyType::rsa : compute::KeyType::ed25519;
+  return compute::create_key(type, name);
+}
+
 Result<ec2::KeyPair> create_key_pair(Call& call, const ec2::CreateKeyPairRequest& request) {
   const auto tags = TRY(tags_for(request.tag_specifications, KeyPairId::resource_type));
-  const auto type = request.key_type.value_or("rsa") == "rsa" ? compute::KeyType::rsa : compute::KeyType::ed25519;
-  const auto name = request.key_name.value_or("");
-  const auto made = TRY(compute::create_key(type, name));
-  const auto pair = TRY(key_pairs::add(call.scope(), name, made.public_key));
+  // A DryRun has no key; whether there may be one of that name does not depend on it.
+  static const compute::CreatedKey none;
+  const auto* prepared = call.prepared<compute::CreatedKey>();
+  const auto& made = prepared == nullptr ? none : *prepared;
+  const auto pair = TRY(key_pairs::add(call.scope(), request.key_name.value_or(""), made.public_key));
   TRY_VOID(tags::put(call.scope(), pair.id.str(), tags));
   return ec2::KeyPair{pair.id.str(), to_ec2(tags), pair.name, pair.fingerprint, made.private_pem};
 }
@@ -84,7 +93,8 @@ Result<ec2::DeleteKeyPairResult> delete_key_pair(Call& call, const ec2::DeleteKe
 
 std::vector<Action> key_pair_actions() {
   return {action("ImportKeyPair", Access::write, &import_key_pair),
-          action("CreateKeyPair", Access::write, &create_key_pair, {.only = {{"KeyFormat", {"pem"}}}}),
+          action("CreateKeyPair", Access::write, &create_key_pair,
+                 {.only = {{"KeyFormat", {"pem"}}}, .prepare = prepare_with(&make_key)}),
           action("DescribeKeyPairs", Access::read, &describe_key_pairs),
           action("DeleteKeyPair", Access::write, &delete_key_pair)};
 }

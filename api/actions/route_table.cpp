@@ -1,5 +1,6 @@
 #include "api/action.h"
 #include "api/actions/network_shapes.h"
+#include "core/assert.h"
 #include "ec2/op/AssociateRouteTable.h"
 #include "ec2/op/CreateRoute.h"
 #include "ec2/op/CreateRouteTable.h"
@@ -59,6 +60,16 @@ Result<ec2::CreateRouteTableResult> create_route_table(Call& call, const ec2::Cr
   ec2::CreateRouteTableResult response;
   response.route_table = to_ec2(call, table);
   response.client_token = request.client_token;
+  return response;
+}
+
+Result<ec2::CreateRouteTableResult> current_route_table(Call& call, const ec2::CreateRouteTableResult& first) {
+  VIRGA_ASSERT(first.route_table && first.route_table->route_table_id);
+  const auto id = RouteTableId::trusted(*first.route_table->route_table_id);
+  const auto found = TRY(route_tables::list(call.scope(), {id}));
+  ec2::CreateRouteTableResult response;
+  response.route_table = to_ec2(call, found.at(0));
+  response.client_token = first.client_token;
   return response;
 }
 
@@ -156,17 +167,18 @@ const std::vector<std::string_view> refused_of_routes = {"DestinationPrefixListI
 }  // namespace
 
 std::vector<Action> route_table_actions() {
-  return {action("CreateRouteTable", Access::write, &create_route_table),
-          action("DescribeRouteTables", Access::read, &describe_route_tables),
-          action("DeleteRouteTable", Access::write, &delete_route_table),
-          action("CreateRoute", Access::write, &create_route, {.refused = refused_of_routes}),
-          action("ReplaceRoute", Access::write, &replace_route,
-                 {.refused = refused_of_routes, .only = {{"LocalTarget", {"false"}}}}),
-          action("DeleteRoute", Access::write, &delete_route,
-                 {.refused = {"DestinationPrefixListId", "DestinationIpv6CidrBlock"}}),
-          action("AssociateRouteTable", Access::write, &associate, {.refused = {"GatewayId", "PublicIpv4Pool"}}),
-          action("DisassociateRouteTable", Access::write, &disassociate),
-          action("ReplaceRouteTableAssociation", Access::write, &replace_association)};
+  return {
+      action("CreateRouteTable", Access::write, &create_route_table, {.refresh = refresh_with(&current_route_table)}),
+      action("DescribeRouteTables", Access::read, &describe_route_tables),
+      action("DeleteRouteTable", Access::write, &delete_route_table),
+      action("CreateRoute", Access::write, &create_route, {.refused = refused_of_routes}),
+      action("ReplaceRoute", Access::write, &replace_route,
+             {.refused = refused_of_routes, .only = {{"LocalTarget", {"false"}}}}),
+      action("DeleteRoute", Access::write, &delete_route,
+             {.refused = {"DestinationPrefixListId", "DestinationIpv6CidrBlock"}}),
+      action("AssociateRouteTable", Access::write, &associate, {.refused = {"GatewayId", "PublicIpv4Pool"}}),
+      action("DisassociateRouteTable", Access::write, &disassociate),
+      action("ReplaceRouteTableAssociation", Access::write, &replace_association)};
 }
 
 }  // namespace virga::api

@@ -75,6 +75,11 @@ Result<ec2::Volume> create_volume(Call& call, const ec2::CreateVolumeRequest& re
   return to_ec2(volume, tags, call.config());
 }
 
+Result<ec2::Volume> current_volume(Call& call, const ec2::Volume& first) {
+  const auto volume = TRY(storage::volumes::find(call.scope(), VolumeId::trusted(first.volume_id.value_or(""))));
+  return to_ec2(volume, tags::of(call.scope(), volume.id.str()), call.config());
+}
+
 Result<std::vector<storage::Volume>> selected(Call& call, const std::vector<std::string>& texts,
                                               const std::string& after) {
   if (texts.empty()) return storage::volumes::list(call.scope(), after);
@@ -123,7 +128,8 @@ std::vector<Action> volume_actions() {
   return {
       action("CreateVolume", Access::write, &create_volume,
              {.refused = {"KmsKeyId", "Operator", "OutpostArn", "VolumeInitializationRate"},
-              .only = {{"Encrypted", {"false"}}, {"MultiAttachEnabled", {"false"}}}}),
+              .only = {{"Encrypted", {"false"}}, {"MultiAttachEnabled", {"false"}}},
+              .refresh = refresh_with(&current_volume)}),
       action("DescribeVolumes", Access::read, &describe_volumes, {.only = {{"IncludeManagedResources", {"false"}}}}),
       action("DeleteVolume", Access::write, &delete_volume),
       action("AttachVolume", Access::write, &attach, {.only = {{"EbsCardIndex", {"0"}}}}),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/action.h"
+#include "api/idempotency.h"
 #include "api/row_checks.h"
 #include "compute/sync.h"
 #include "ec2/op/DescribeInstances.h"
@@ -83,11 +84,14 @@ class ComputeTest : public testing::Test {
     return ask(alice, [&](Scope& scope) { return scope.tx.number(sql); });
   }
 
-  /// One request of the action table: the row's refusals, then its handler, in a transaction.
+  /// One request of the action table: the row's refusals, what it prepares, then its handler in a transaction, once for
+  /// each client token.
   template <class Response, class Request>
   Result<Response> call(const AccountId& account, std::string_view name, const Request& request) {
     const auto* row = find_action(name);
     EXPECT_NE(row, nullptr) << name;
+    Prepared prepared;
+    if (row->options.prepare) prepared = TRY(row->options.prepare(&request));
     return as(account, [&](Scope& scope) -> Result<Response> {
       Everything everything;
       NoHosts hosts;
@@ -98,11 +102,11 @@ class ComputeTest : public testing::Test {
                           .access_key_id = {},
                           .role = Role::administrator,
                           .source_ip = {}};
-      Call one(scope, caller, config_, everything, hosts);
+      Call one(scope, caller, config_, everything, hosts, prepared.product);
       auto invocation = row->invoke();
       *static_cast<Request*>(invocation->request()) = request;
       TRY_VOID(check_honoured(*row, &request));
-      TRY_VOID(invocation->run(one));
+      TRY_VOID(run_once(*row, *invocation, one));
       if constexpr (std::is_same_v<Response, ec2::NoOutput>)
         return Response{};
       else
