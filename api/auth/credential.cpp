@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t max_key_id = 128;
 constexpr std::size_t max_signed_headers = 64;
-constexpr int max_expires_s = 604'800;
+constexpr int max_expires_s = 604'800;  // a week, as Signature Version 4 has it for presigned requests of any service
 
 tl::unexpected<Error> incomplete(std::string message) { return fail(Code::incomplete_signature, std::move(message)); }
 

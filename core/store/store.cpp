@@ -1,6 +1,7 @@
 #include "core/store/store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -120,6 +121,14 @@ void Transaction::wake_reconcilers() { connection_.wake = true; }
 
 namespace {
 
+Error damaged(const std::string& how) {
+  return {Code::internal,
+          "The database is damaged (" + how.substr(0, 200) +
+              "). Nothing was changed in it. Stop virga, keep a copy of the file with its -wal, and put back the last "
+              "backup.",
+          {}};
+}
+
 /// One caller's function waiting for the writer thread, living on the caller's stack.
 struct Job {
   const std::function<Result<Outcome>(Transaction&)>* function = nullptr;
@@ -134,6 +143,7 @@ class SqliteStore final : public Store {
       : path_(path), writer_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
 
   Result<void> prepare() {
+    TRY_VOID(check_ours());
     writer_.database.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;");
     migrate();
     thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
@@ -186,6 +196,24 @@ class SqliteStore final : public Store {
   static constexpr std::size_t max_batch = 64;
   static constexpr std::size_t max_idle_readers = 8;
 
+  /// Nothing is written to a file that is damaged, another program's, or of a version to come.
+  Result<void> check_ours() {
+    auto& db = writer_.database;
+    const auto verdict = db.execAndGet("PRAGMA quick_check(1)").getString();
+    if (verdict != "ok") return fail(damaged(verdict));
+    if (!db.tableExists("migration")) {
+      if (db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0) return {};
+      return fail(Code::internal, "The file is the database of another program. Point virga at its own.", path_);
+    }
+    const int applied = db.execAndGet("SELECT coalesce(max(number), 0) FROM migration").getInt();
+    if (applied <= schema_version()) return {};
+    return fail(Code::internal,
+                fmt::format("The database was written by a newer version of virga (schema {}, this program knows {}). "
+                            "Start that version again, or put back the backup made before it was first started.",
+                            applied, schema_version()),
+                path_);
+  }
+
   void migrate() {
     auto& db = writer_.database;
     db.exec("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT");
@@ -201,9 +229,6 @@ class SqliteStore final : public Store {
       insert.exec();
       transaction.commit();
     }
-    if (applied > number)
-      throw SQLite::Exception("the database was written by a newer version of virga (schema " +
-                              std::to_string(applied) + ", this program knows " + std::to_string(number) + ")");
   }
 
   void serve(const std::stop_token& stop) {
@@ -298,6 +323,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path) try {
   umask(previous);
   TRY_VOID(store->prepare());
   return store;
+} catch (const SQLite::Exception& error) {
+  const int code = error.getErrorCode() & 0xff;
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) return fail(within(path, damaged(error.what())));
+  return fail(Code::internal, "The database cannot be opened: " + std::string(error.what()), path);
 } catch (const std::exception& error) {
   return fail(Code::internal, "The database cannot be opened: " + std::string(error.what()), path);
 }

@@ -5,6 +5,7 @@ tests run side by side and never touch the system's installation.
         account = virga.account("one")
         ec2 = account.client("ec2")
 """
+import base64
 import contextlib
 import json
 import os
@@ -12,6 +13,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -101,6 +103,7 @@ class Installation:
         self.endpoint = "http://127.0.0.1:%d" % self.port
         self.processes = {}
         self.accounts = {}
+        self.secrets = {}
         self.failed = False
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -116,8 +119,15 @@ class Installation:
     def __exit__(self, kind, value, trace):
         failed = self.failed or kind is not None
         try:
+            if not failed:
+                # Until the checks below are passed the installation is kept for inspection.
+                failed = True
+                self.assert_no_secret_shows()
+                failed = False
             self.stop(guests=True)
         finally:
+            if self.processes:
+                self.stop(guests=True)
             if failed:
                 print("kept for inspection: %s" % self.home, file=sys.stderr)
                 for name in ("control", "host"):
@@ -223,6 +233,47 @@ class Installation:
                 image.truncate(4 << 20)
         return self.run("image", "import", path, "--name", name, "--account", account, timeout=600).stdout.strip()
 
+    def reader(self, account):
+        """A user of the account who may only read."""
+        with contextlib.suppress(AssertionError):  # made before
+            self.run("user", "create", "reader", "--account", account.name, "--role", "read-only")
+        access, secret = self.run("key", "create", "reader", "--account", account.name,
+                                  "--format", "{access} {secret}").stdout.split()
+        return Account(self, {"account": account.id, "name": account.name, "access_key_id": access,
+                              "secret_access_key": secret})
+
+    # -- threat H03: secrets stay where they belong -----------------------------------------------------------------
+    def plant(self, what, secret):
+        """Notes a secret that went through the installation and must not show at its end. Returns it."""
+        self.secrets[what] = secret
+        return secret
+
+    def places_secrets_leak_to(self):
+        """(place, bytes): logs, the journal, and what every process of this machine shows of its command line."""
+        for name in os.listdir(self.home):
+            if name.endswith(".log"):
+                with open(os.path.join(self.home, name), "rb") as log:
+                    yield name, log.read()
+        database = os.path.join(self.home, "state", "control", "virga.db")
+        if os.path.exists(database):
+            with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % database, uri=True)) as store:
+                for row in store.execute("SELECT * FROM journal"):
+                    yield "the journal", repr(row).encode()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open("/proc/%s/cmdline" % pid, "rb") as cmdline:
+                    yield "the command line of process %s" % pid, cmdline.read()
+
+    def assert_no_secret_shows(self):
+        secrets = {what: secret.encode() for what, secret in self.secrets.items()}
+        for account in self.accounts.values():
+            secrets["the secret key of " + account.name] = account.secret.encode()
+        for place, content in self.places_secrets_leak_to():
+            for what, secret in secrets.items():
+                for form in (secret, base64.b64encode(secret)):
+                    if form in content:
+                        raise AssertionError("%s shows in %s" % (what, place))
+
     # -- the machine, for "as before" -------------------------------------------------------------------------------
     def traces(self):
         """Everything on this machine that belongs to this installation's guests and networks."""
@@ -274,6 +325,11 @@ class Installation:
             subprocess.run(["ip", "link", "delete", link], stderr=subprocess.DEVNULL)
         subprocess.run([os.path.join(ROOT, "scripts/private-libvirtd"), os.path.join(self.home, "libvirt"), "stop"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def method_of(action):
+    """boto3's name of an action: DescribeVpcs -> describe_vpcs."""
+    return botocore.xform_name(action)
 
 
 def error_code(call, **arguments):

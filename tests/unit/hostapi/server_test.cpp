@@ -41,7 +41,7 @@ std::string of(const char* collection, const std::string& object) {
   return std::string("/v1/") + collection + "/" + object;
 }
 
-TEST_F(ServerTest, AnswersOnlyRootAndTheControlRole) {
+TEST_F(ServerTest, Threat_H01_AnswersOnlyRootAndTheControlRole) {
   EXPECT_EQ(ask("GET", "/v1/state", {}, 0).status, 200);
   EXPECT_EQ(ask("GET", "/v1/state", {}, control_uid).status, 200);
   EXPECT_EQ(ask("GET", "/v1/state", {}, 1000).status, 403);
@@ -51,6 +51,31 @@ TEST_F(ServerTest, AnswersOnlyRootAndTheControlRole) {
   request.method = "GET";
   request.target = "/v1/state";
   EXPECT_EQ(nobodys.handle(request).status, 403) << "without a control user, a peer without credentials is nobody";
+}
+
+TEST_F(ServerTest, Threat_H01_EveryCallAsksWhoIsThere) {
+  const auto instance = of("instances", id<InstanceId>(1).str());
+  const std::pair<const char*, std::string> calls[] = {{"GET", "/v1/state"},
+                                                       {"GET", "/v1/events?after=0&wait_ms=0&boot_id=b"},
+                                                       {"PUT", instance},
+                                                       {"DELETE", instance},
+                                                       {"GET", instance + "/console"},
+                                                       {"PUT", of("volumes", id<VolumeId>(1).str())},
+                                                       {"PUT", of("vpcs", id<VpcId>(1).str())},
+                                                       {"POST", of("images", id<ImageId>(1).str())},
+                                                       {"POST", "/v1/simulate"},
+                                                       {"GET", "/nothing"}};
+  for (const auto& [method, target] : calls) {
+    for (const std::int64_t stranger : {std::int64_t{1000}, std::int64_t{-1}, control_uid + 1, std::int64_t{65534}})
+      EXPECT_EQ(ask(method, target, "{}", stranger).status, 403) << method << " " << target << " as " << stranger;
+  }
+  EXPECT_TRUE(agent_->state().instances.empty());
+}
+
+TEST_F(ServerTest, Threat_H01_DoesNotSpeakThePublicApi) {
+  for (const auto* method : {"GET", "POST"})
+    for (const auto* target : {"/", "/?Action=RunInstances", "/api/v1/RunInstances", "/admin/v1/accounts"})
+      EXPECT_EQ(ask(method, target, "Action=DescribeInstances&Version=2016-11-15").status, 404) << method << target;
 }
 
 TEST_F(ServerTest, TakesDocumentsAndShowsTheState) {

@@ -317,6 +317,32 @@ TEST_F(AuthenticatorTest, APresignedUrlLastsUntilItExpires) {
   EXPECT_EQ(refusal(presigned()), Code::request_expired);
 }
 
+/// The golden presigned request with another lifetime, signed anew.
+HttpRequest presigned_for(const std::string& seconds) {
+  HttpRequest request = presigned();
+  request.target.replace(request.target.find("Expires=600"), 11, "Expires=" + seconds);
+  request.target.resize(request.target.find("&X-Amz-Signature="));
+  const CredentialScope scope{"20261122", "us-east-1", "ec2"};
+  const auto canonical = canonical_request(request, *parse_query(request.query()), {"host"}, sha256_hex(""));
+  request.target +=
+      "&X-Amz-Signature=" + signature(signing_key(test::secret, scope), "20261122T100000Z", scope, *canonical);
+  return request;
+}
+
+TEST_F(AuthenticatorTest, APresignedUrlMayLastAWeekAndNoLonger) {
+  constexpr std::chrono::seconds week{604'800};
+  clock.set(signing_time + week);
+  EXPECT_TRUE(verify(presigned_for("604800")));
+  clock.set(signing_time + week + std::chrono::seconds(1));
+  EXPECT_EQ(refusal(presigned_for("604800")), Code::request_expired);
+  clock.set(signing_time);
+  EXPECT_EQ(refusal(presigned_for("604801")), Code::incomplete_signature);
+  EXPECT_TRUE(verify(presigned_for("1")));
+  // A week after its key was disabled it is worth nothing, like any other signature.
+  keys.keys[test::key_id].active = false;
+  EXPECT_EQ(refusal(presigned_for("604800")), Code::auth_failure);
+}
+
 TEST_F(Threat_A06, PresignedParametersComeOnceAndWithinTheirRange) {
   const auto original = presigned();
   for (const auto* name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",

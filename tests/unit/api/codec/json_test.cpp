@@ -59,11 +59,33 @@ TEST(Json, RefusesBrokenAndRepeated) {
     EXPECT_NE(refusal<Request>(text), "accepted") << text;
 }
 
-TEST(Json, BoundsDepthBeforeItBuildsAnything) {
+TEST(Json, Threat_C02_BoundsDepthBeforeItBuildsAnything) {
   using Request = ec2::DescribeInstancesRequest;
-  for (const int depth : {33, 100'000, 1'000'000})
-    EXPECT_EQ(refusal<Request>(nested(depth, '[', ']')), "The body is nested more than 32 levels deep.");
-  EXPECT_NE(refusal<Request>(nested(32, '[', ']')), "The body is nested more than 32 levels deep.");
+  constexpr std::string_view too_deep = "The body is nested more than 32 levels deep.";
+  const auto mixed = [](int depth) {
+    std::string text;
+    for (int i = 0; i < depth; ++i) text += i % 2 == 0 ? R"({"a":)" : "[";
+    text += "1";
+    for (int i = depth; i-- > 0;) text += i % 2 == 0 ? "}" : "]";
+    return text;
+  };
+  const auto objects = [](int depth) {
+    std::string text;
+    for (int i = 0; i < depth; ++i) text += R"({"a":)";
+    return text + "1" + std::string(static_cast<std::size_t>(depth), '}');
+  };
+  for (const int depth : {33, 100'000, 1'000'000}) {
+    EXPECT_EQ(refusal<Request>(nested(depth, '[', ']')), too_deep);
+    EXPECT_EQ(refusal<Request>(objects(depth)), too_deep);
+    EXPECT_EQ(refusal<Request>(mixed(depth)), too_deep);
+    // Nor must it be closed to be refused.
+    EXPECT_EQ(refusal<Request>(std::string(static_cast<std::size_t>(depth), '[')), too_deep);
+  }
+  for (const int depth : {31, 32}) {
+    EXPECT_NE(refusal<Request>(nested(depth, '[', ']')), too_deep);
+    EXPECT_NE(refusal<Request>(objects(depth)), too_deep);
+    EXPECT_NE(refusal<Request>(mixed(depth)), too_deep);
+  }
 }
 
 TEST(Json, AnswersComeBackEqual) {

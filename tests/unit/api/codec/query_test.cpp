@@ -55,7 +55,7 @@ TEST(Query, OrdersListsByIndexAndAllowsGaps) {
   EXPECT_EQ(request->instance_ids, (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
-TEST(Query, RefusesIndexesThatAreNone) {
+TEST(Query, Threat_C03_RefusesIndexesThatAreNone) {
   for (const std::string index : {"-1", "1001", "1000000000", "99999999999999999999", "01", "x", "1e2", "+1"})
     EXPECT_NE(refusal<ec2::DescribeInstancesRequest>("InstanceId." + index + "=a"), "accepted") << index;
   EXPECT_NE(refusal<ec2::DescribeInstancesRequest>("InstanceId=a"), "accepted");
@@ -81,7 +81,7 @@ TEST(Query, RefusesAParameterGivenTwice) {
   EXPECT_EQ(refusal<RunRequest>(run + "&ImageId=a&ImageId=b"), "The parameter ImageId is given more than once.");
 }
 
-TEST(Query, TakesIntegersStrictly) {
+TEST(Query, Threat_C08_TakesIntegersStrictly) {
   for (const std::string value : {"0x10", "1e3", "010", "+5", "%205", "5%20", "1.0", "2147483648", "-2147483649", "five"})
     EXPECT_NE(refusal<RunRequest>("MaxCount=1&MinCount=" + value), "accepted") << value;
   EXPECT_EQ(refusal<RunRequest>("MaxCount=1&MinCount=2147483647"), "accepted");
@@ -120,7 +120,7 @@ TEST(Query, RefusesBrokenEscapes) {
     EXPECT_NE(refusal<RunRequest>(run + "&KeyName=" + value), "accepted") << value;
 }
 
-TEST(Query, RefusesTextThatXmlCannotCarry) {
+TEST(Query, Threat_C01_RefusesTextThatXmlCannotCarry) {
   for (const std::string value : {"%00", "%01", "%0B", "%1F", "%EF%BF%BE", "%EF%BF%BF", "%ED%A0%80", "%C0%80", "%80",
                                   "%F4%90%80%80", "%E2%82"})
     EXPECT_NE(refusal<RunRequest>(run + "&KeyName=" + value), "accepted") << value;
@@ -128,15 +128,30 @@ TEST(Query, RefusesTextThatXmlCannotCarry) {
     EXPECT_EQ(refusal<RunRequest>(run + "&KeyName=" + value), "accepted") << value;
 }
 
-TEST(Query, BoundsTheNumberOfParameters) {
+TEST(Query, Threat_C03_BoundsTheNumberOfParameters) {
   std::string form;
   for (int i = 0; i < 2000; ++i) form += "A" + std::to_string(i) + "=&";
   Parameters parameters;
   EXPECT_TRUE(parameters.add(form));
   EXPECT_FALSE(parameters.add("B=1"));
+  EXPECT_FALSE(Parameters().add(form + "B=1"));
+  // The same name again counts too, and so do those of the URL's query and the body together.
+  Parameters both;
+  EXPECT_TRUE(both.add("B=1"));
+  EXPECT_FALSE(both.add(form));
 }
 
-TEST(Query, BoundsTheDepthOfNames) {
+TEST(Query, Threat_C03_ListsAreBoundedByTheirIndex) {
+  std::string form;
+  for (int i = 0; i <= 1000; ++i) form += "InstanceId." + std::to_string(i) + "=i-1&";
+  const auto full = decode<ec2::DescribeInstancesRequest>(form);
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->instance_ids.size(), 1001u);
+  EXPECT_EQ(refusal<ec2::DescribeInstancesRequest>(form + "InstanceId.1001=i-1"),
+            "Value (1001) for parameter InstanceId is invalid. An index must be between 0 and 1000.");
+}
+
+TEST(Query, Threat_C03_BoundsTheDepthOfNames) {
   std::string name = "A";
   for (int i = 0; i < 20; ++i) name += ".A";
   EXPECT_FALSE(Parameters().add(name + "=1"));

@@ -66,7 +66,7 @@ TEST(Xml, ErrorsHaveEc2sEnvelope) {
             "<RequestID>r-1</RequestID></Response>");
 }
 
-TEST(Xml, ReplacesWhatXmlCannotCarry) {
+TEST(Xml, Threat_C01_ReplacesWhatXmlCannotCarry) {
   std::string out;
   append_escaped(out, std::string_view("a\0b\xFF\x1B", 5));
   EXPECT_EQ(out, "a?b??");

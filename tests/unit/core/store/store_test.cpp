@@ -1,10 +1,12 @@
 #include "core/store/store.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <atomic>
 #include <filesystem>
-#include <sys/stat.h>
+#include <fstream>
 #include <thread>
 
 #include "core/store/migrations.h"
@@ -26,8 +28,15 @@ class StoreTest : public testing::Test {
     });
   }
   std::int64_t count() {
-    return *store_->read([](Transaction& tx) -> Result<std::int64_t> { return tx.number("SELECT count(*) FROM setting"); });
+    return *store_->read(
+        [](Transaction& tx) -> Result<std::int64_t> { return tx.number("SELECT count(*) FROM setting"); });
   }
+
+  std::string read_file() const {
+    std::ifstream stream(file(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  void write_file(const std::string& bytes) const { std::ofstream(file(), std::ios::binary) << bytes; }
 
   test::TemporaryDirectory directory_;
   std::unique_ptr<Store> store_;
@@ -122,7 +131,7 @@ TEST_F(StoreTest, OnlyACommitThatAskedForItWakesTheReconcilers) {
   EXPECT_EQ(woken, 1);
 }
 
-TEST_F(StoreTest, ADatabaseOfANewerVersionIsRefused) {
+TEST_F(StoreTest, Threat_H07_ADatabaseOfANewerVersionIsRefusedWithAdvice) {
   ASSERT_TRUE(store_->write([](Transaction& tx) -> Result<void> {
     tx.execute("INSERT INTO migration (number, name) VALUES (9999, 'from the future')");
     return {};
@@ -133,6 +142,65 @@ TEST_F(StoreTest, ADatabaseOfANewerVersionIsRefused) {
 
   ASSERT_FALSE(reopened);
   EXPECT_NE(reopened.error().message.find("newer version"), std::string::npos);
+  EXPECT_NE(reopened.error().message.find("Start that version again"), std::string::npos);
+}
+
+TEST_F(StoreTest, Threat_H07_EveryOlderSchemaMigrates) {
+  const auto all = migrations();
+  for (std::size_t last = 0; last < all.size(); ++last) {
+    const auto old = (directory_.path() / ("old" + std::to_string(last) + ".db")).string();
+    {
+      SQLite::Database database(old, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+      database.exec("CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT");
+      for (std::size_t i = 0; i < last; ++i) {
+        database.exec(all[i].sql);
+        SQLite::Statement insert(database, "INSERT INTO migration (number, name) VALUES (?, ?)");
+        insert.bind(1, static_cast<int>(i) + 1);
+        insert.bind(2, all[i].name);
+        insert.exec();
+      }
+    }
+    auto opened = Store::open(old);
+    ASSERT_TRUE(opened) << "from schema " << last << ": " << describe(opened.error());
+    EXPECT_EQ((*opened)->schema_version(), static_cast<int>(all.size()));
+  }
+}
+
+TEST_F(StoreTest, Threat_H07_ADamagedDatabaseIsRefusedWithAdviceAndNotTouched) {
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(set("name " + std::to_string(i), std::string(100, 'x')));
+  store_.reset();
+  const auto whole = read_file();
+  const auto spoil = [&](std::size_t from, std::size_t length, char with) {
+    auto bytes = whole;
+    for (std::size_t at = from; at < std::min(from + length, bytes.size()); ++at) bytes[at] = with;
+    return bytes;
+  };
+  constexpr std::size_t page = 4096;
+  const std::vector<std::string> broken = {spoil(0, 16, 'x'),
+                                           spoil(page, page, '\0'),
+                                           spoil(whole.size() - page, page, '\xff'),
+                                           spoil(whole.size() / 2 / page * page, 8, '\xff'),
+                                           whole.substr(0, whole.size() / 2 / page * page),
+                                           "no database at all"};
+  for (std::size_t i = 0; i < broken.size(); ++i) {
+    write_file(broken[i]);
+    const auto opened = Store::open(file());
+    ASSERT_FALSE(opened) << "case " << i;
+    EXPECT_NE(opened.error().message.find("put back the last backup"), std::string::npos)
+        << "case " << i << ": " << opened.error().message;
+    EXPECT_EQ(read_file(), broken[i]) << "case " << i;
+  }
+}
+
+TEST_F(StoreTest, Threat_H07_AnotherProgramsDatabaseIsRefused) {
+  store_.reset();
+  std::filesystem::remove(file());
+  SQLite::Database(file(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE mail (text TEXT)");
+
+  const auto opened = Store::open(file());
+
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("another program"), std::string::npos);
 }
 
 TEST_F(StoreTest, Threat_E07_DatabaseFilesAreTheOwnersAlone) {
@@ -147,8 +215,9 @@ TEST_F(StoreTest, Threat_E07_DatabaseFilesAreTheOwnersAlone) {
 
 TEST_F(StoreTest, EveryTableIsStrict) {
   const auto loose = *store_->read([](Transaction& tx) -> Result<std::vector<std::string>> {
-    return tx.all("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
-                  [](Row& row) { return row.text(0); });
+    return tx.all(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
+        [](Row& row) { return row.text(0); });
   });
 
   EXPECT_EQ(loose, std::vector<std::string>{});
