@@ -185,6 +185,27 @@ class BadInput(unittest.TestCase):
             for connection in idle:
                 connection.close()
 
+    def test_Threat_C04_many_large_bodies_at_once_hold_a_bounded_memory(self):
+        start = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (1 << 20)
+        before = control_memory_mib()
+        holders = []
+        try:
+            for _ in range(300):  # 300 MiB in all, each a byte short of its end
+                holder = socket.create_connection(("127.0.0.1", virga.port), timeout=30)
+                holders.append(holder)
+                try:
+                    holder.sendall(start + b"x" * ((1 << 20) - 1))
+                except ConnectionError:
+                    pass  # refused while we were still sending
+            self.assertLess(control_memory_mib() - before, 64 + 32)
+            self.assertEqual(post(*signed({"Action": "DescribeRegions"}))[0], 200, "small calls are served meanwhile")
+        finally:
+            for holder in holders:
+                holder.close()
+        description = "Action=DescribeRegions&Version=2016-11-15&x=" + "a" * 900_000
+        harness.wait_for("what was held is given back",
+                         lambda: post(*signed({}, body=description))[0] == 400, seconds=10)
+
     def test_Threat_C07_random_paths_leave_nothing(self):
         for number in range(300):
             status, text = post({}, "", "/no/such/<b>path%d" % number)
