@@ -4,13 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <thread>
 
 #include "core/unique_fd.h"
+#include "network/host/system_failure.h"
 
 namespace virga::network {
 namespace {
@@ -30,12 +29,12 @@ Result<LinkMap> read_links(Netlink& netlink) {
 Result<void> set_switch(const std::string& name, const std::string& value) {
   std::string path = "/proc/sys/net/" + name;
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file) return fail(internal_error("open " + path + ": " + std::strerror(errno)));
+  if (!file) return system_failure("open " + path);
   char present[32] = {};
   ssize_t size = ::read(file.get(), present, sizeof present - 1);
   if (size > 0 && std::string_view(present, static_cast<std::size_t>(size)) == value + "\n") return {};
   if (::pwrite(file.get(), value.data(), value.size(), 0) != static_cast<ssize_t>(value.size()))
-    return fail(internal_error("write " + path + ": " + std::strerror(errno)));
+    return system_failure("write " + path);
   return {};
 }
 

@@ -2,15 +2,10 @@
 
 #include "core/json_values.h"
 
-#include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 
 #include "core/unique_fd.h"
@@ -19,6 +14,7 @@
 #include "network/host/netlink.h"
 #include "network/host/nft_words.h"
 #include "network/host/nftables.h"
+#include "network/host/taps.h"
 
 namespace virga::network {
 namespace {
@@ -33,12 +29,7 @@ constexpr std::array<std::uint8_t, 42> datagram{
     0,    9,    0,    9,    0,    8,    0,    0};                                                    // UDP
 
 Result<UniqueFd> open_port(Netlink& netlink, const char* name, int bridge) {
-  UniqueFd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-  ifreq request{};
-  request.ifr_flags = IFF_TAP | IFF_NO_PI;
-  std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  if (!tap || ::ioctl(tap.get(), TUNSETIFF, &request) != 0)
-    return fail(internal_error(std::string("tap for the filter probe: ") + std::strerror(errno)));
+  UniqueFd tap = TRY(open_tap(name, 0));
   auto link = TRY(netlink.link(name));
   if (!link) return fail(internal_error("the filter probe's tap vanished"));
   TRY_VOID(netlink.set_master(link->index, bridge));

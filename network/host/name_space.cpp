@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <mutex>
 #include <thread>
+
+#include "network/host/system_failure.h"
 
 namespace virga::network {
 namespace {
@@ -25,10 +25,6 @@ constexpr const char* directory = "/run/netns";
 constexpr unsigned long nsfs_magic = 0x6e736673;
 
 std::string path_of(const std::string& name) { return std::string(directory) + "/" + name; }
-
-tl::unexpected<Error> system_failure(const std::string& what) {
-  return fail(internal_error(what + ": " + std::strerror(errno)));
-}
 
 /// A file in the directory that no namespace is mounted on is left over from a crash between the two steps.
 bool is_mounted(const std::string& path) {
@@ -106,6 +102,13 @@ Result<UniqueFd> open_name_space(const std::string& name) {
   if (!fd) return system_failure("open " + path);
   if (!is_mounted(path)) return fail(internal_error(path + " is no namespace"));
   return fd;
+}
+
+Result<std::uint64_t> name_space_identity(const std::string& name) {
+  UniqueFd fd = TRY(open_name_space(name));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return system_failure("look at " + name);
+  return status.st_ino;
 }
 
 Result<void> in_name_space(const std::string& name, const std::function<Result<void>()>& work) {

@@ -22,6 +22,8 @@ Result<void> remove_name_space(const std::string& name);
 bool name_space_exists(const std::string& name);
 /// Names that begin with `prefix`.
 std::vector<std::string> list_name_spaces(std::string_view prefix);
+/// The kernel's number for the namespace behind the name; unique among those that exist.
+Result<std::uint64_t> name_space_identity(const std::string& name);
 /// A descriptor that stands for the namespace.
 Result<UniqueFd> open_name_space(const std::string& name);
 

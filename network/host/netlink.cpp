@@ -3,9 +3,8 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-#include <cerrno>
-
 #include "network/host/netlink_message.h"
+#include "network/host/system_failure.h"
 
 namespace virga::network {
 namespace {
@@ -46,32 +45,28 @@ Result<Netlink> Netlink::open() {
   return netlink;
 }
 
-Result<void> Netlink::send(nl_msg* message, const char* what, int tolerated) {
-  std::function<void(nlmsghdr*)> nothing = [](nlmsghdr*) {};
-  ::nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
-  DumpState state{.each = &nothing};
-  std::unique_ptr<nl_cb, void (*)(nl_cb*)> callbacks(::nl_cb_alloc(NL_CB_DEFAULT), ::nl_cb_put);
-  ::nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_finish, &state);
-  ::nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &state);
-  int error = ::nl_send_auto(socket_.get(), message);
-  while (error >= 0 && !state.done) error = ::nl_recvmsgs(socket_.get(), callbacks.get());
-  if (error < 0 && !state.done) return fail(internal_error(std::string(what) + ": " + ::nl_geterror(error)));
-  if (state.error != 0 && state.error != tolerated)
-    return fail(internal_error(std::string(what) + ": " + std::strerror(state.error)));
-  return {};
-}
-
-Result<void> Netlink::dump(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each) {
+Result<void> Netlink::exchange(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each,
+                               int tolerated) {
   DumpState state{.each = &each};
   std::unique_ptr<nl_cb, void (*)(nl_cb*)> callbacks(::nl_cb_alloc(NL_CB_DEFAULT), ::nl_cb_put);
   ::nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &state);
-  ::nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &state);
+  for (nl_cb_type last : {NL_CB_FINISH, NL_CB_ACK}) ::nl_cb_set(callbacks.get(), last, NL_CB_CUSTOM, on_finish, &state);
   ::nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &state);
   int error = ::nl_send_auto(socket_.get(), message);
   while (error >= 0 && !state.done) error = ::nl_recvmsgs(socket_.get(), callbacks.get());
   if (error < 0 && !state.done) return fail(internal_error(std::string(what) + ": " + ::nl_geterror(error)));
-  if (state.error != 0) return fail(internal_error(std::string(what) + ": " + std::strerror(state.error)));
+  if (state.error != 0 && state.error != tolerated) return system_failure(what, state.error);
   return {};
+}
+
+Result<void> Netlink::send(nl_msg* message, const char* what, int tolerated) {
+  ::nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
+  return exchange(
+      message, what, [](nlmsghdr*) {}, tolerated);
+}
+
+Result<void> Netlink::dump(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each) {
+  return exchange(message, what, each, 0);
 }
 
 }  // namespace virga::network

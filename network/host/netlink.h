@@ -110,6 +110,8 @@ class Netlink {
     void operator()(nl_sock* socket) const;
   };
   explicit Netlink(nl_sock* socket) : socket_(socket) {}
+  /// Sends, gives the objects of the answer to `each`, and waits for its end.
+  Result<void> exchange(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each, int tolerated);
   /// Sends and waits for the kernel's verdict; `tolerated`: an errno that counts as success.
   Result<void> send(nl_msg* message, const char* what, int tolerated = 0);
   Result<void> dump(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each);

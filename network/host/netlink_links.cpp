@@ -25,13 +25,11 @@ void read_link_info(nlattr* info, Link& link) {
                      is_off(port, IFLA_BRPORT_MCAST_FLOOD);
 }
 
-Link read_link(nlmsghdr* message) {
-  auto* header = static_cast<ifinfomsg*>(::nlmsg_data(message));
-  Attributes<ifinfomsg, IFLA_MAX + 1> attributes(message);
-  Link link{.index = header->ifi_index,
+Link read_link(const ifinfomsg& header, const Attributes<ifinfomsg, IFLA_MAX + 1>& attributes) {
+  Link link{.index = header.ifi_index,
             .name = attributes.text(IFLA_IFNAME),
             .kind = {},
-            .up = (header->ifi_flags & IFF_UP) != 0,
+            .up = (header.ifi_flags & IFF_UP) != 0,
             .master = static_cast<int>(attributes.u32(IFLA_MASTER)),
             .mtu = static_cast<int>(attributes.u32(IFLA_MTU)),
             .mac = attributes.mac(IFLA_ADDRESS)};
@@ -45,10 +43,9 @@ Link read_link(nlmsghdr* message) {
 
 Result<std::vector<Link>> Netlink::links() {
   std::vector<Link> links;
-  Message message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, ifinfomsg{});
-  TRY_VOID(dump(message.get(), "list links", [&](nlmsghdr* answer) {
-    if (answer->nlmsg_type == RTM_NEWLINK) links.push_back(read_link(answer));
-  }));
+  auto add = [&](const ifinfomsg& found, const auto& attributes) { links.push_back(read_link(found, attributes)); };
+  auto request = list_request(RTM_GETLINK, ifinfomsg{});
+  TRY_VOID(dump(request.get(), "list links", reading<ifinfomsg, IFLA_MAX + 1>(add)));
   return links;
 }
 

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <functional>
 #include <memory>
 
 #include "core/assert.h"
@@ -70,5 +71,19 @@ class Attributes {
  private:
   nlattr* table_[size] = {};
 };
+
+/// A request for all objects of the header's family.
+template <class Header>
+Message list_request(int type, const Header& header) {
+  return Message(type, NLM_F_REQUEST | NLM_F_DUMP, header);
+}
+
+/// For Netlink::dump(): gives `each` the header and the attributes of every object of the answer.
+template <class Header, std::size_t size, class Each>
+std::function<void(nlmsghdr*)> reading(Each each) {
+  return [each](nlmsghdr* answer) {
+    each(*static_cast<const Header*>(::nlmsg_data(answer)), Attributes<Header, size>(answer));
+  };
+}
 
 }  // namespace virga::network

@@ -8,26 +8,35 @@
 
 namespace virga::network {
 
+namespace {
+
+// The kernel keeps both a router's neighbours and a bridge's forwarding entries in one table of tables.
+constexpr std::size_t attribute_count = NDA_MAX + 1;
+
+ndmsg header_of(int family, int index = 0, unsigned state = 0, unsigned flags = 0) {
+  ndmsg header{};
+  header.ndm_family = static_cast<std::uint8_t>(family);
+  header.ndm_ifindex = index;
+  header.ndm_state = static_cast<std::uint16_t>(state);
+  header.ndm_flags = static_cast<std::uint8_t>(flags);
+  return header;
+}
+
+}  // namespace
+
 Result<std::vector<Neighbour>> Netlink::neighbours() {
   std::vector<Neighbour> neighbours;
-  ndmsg header{};
-  header.ndm_family = AF_INET;
-  Message message(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, header);
-  TRY_VOID(dump(message.get(), "list neighbours", [&](nlmsghdr* answer) {
-    auto* found = static_cast<ndmsg*>(::nlmsg_data(answer));
-    Attributes<ndmsg, NDA_MAX + 1> attributes(answer);
-    if (found->ndm_family == AF_INET && (found->ndm_state & NUD_PERMANENT) != 0)
-      neighbours.push_back({found->ndm_ifindex, attributes.address(NDA_DST), attributes.mac(NDA_LLADDR)});
-  }));
+  auto add = [&](const ndmsg& found, const auto& attributes) {
+    if (found.ndm_family == AF_INET && (found.ndm_state & NUD_PERMANENT) != 0)
+      neighbours.push_back({found.ndm_ifindex, attributes.address(NDA_DST), attributes.mac(NDA_LLADDR)});
+  };
+  auto request = list_request(RTM_GETNEIGH, header_of(AF_INET));
+  TRY_VOID(dump(request.get(), "list neighbours", reading<ndmsg, attribute_count>(add)));
   return neighbours;
 }
 
 Result<void> Netlink::send_neighbour(const Neighbour& neighbour, int type, int flags, int tolerated) {
-  ndmsg header{};
-  header.ndm_family = AF_INET;
-  header.ndm_ifindex = neighbour.index;
-  header.ndm_state = NUD_PERMANENT;
-  Message message(type, NLM_F_REQUEST | flags, header);
+  Message message(type, NLM_F_REQUEST | flags, header_of(AF_INET, neighbour.index, NUD_PERMANENT));
   message.put_address(NDA_DST, neighbour.address);
   message.put_mac(NDA_LLADDR, neighbour.mac);
   return send(message.get(), "change neighbour", tolerated);
@@ -42,26 +51,18 @@ Result<void> Netlink::remove_neighbour(const Neighbour& neighbour) {
 
 Result<std::vector<ForwardingEntry>> Netlink::forwarding_entries() {
   std::vector<ForwardingEntry> entries;
-  ndmsg header{};
-  header.ndm_family = AF_BRIDGE;
-  Message message(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, header);
-  TRY_VOID(dump(message.get(), "list forwarding entries", [&](nlmsghdr* answer) {
-    auto* found = static_cast<ndmsg*>(::nlmsg_data(answer));
-    Attributes<ndmsg, NDA_MAX + 1> attributes(answer);
-    bool of_bridge = attributes[NDA_MASTER] != nullptr && (found->ndm_flags & NTF_SELF) == 0;
-    if (of_bridge && (found->ndm_state & NUD_NOARP) != 0)
-      entries.push_back({found->ndm_ifindex, attributes.mac(NDA_LLADDR)});
-  }));
+  auto add = [&](const ndmsg& found, const auto& attributes) {
+    bool of_bridge = attributes[NDA_MASTER] != nullptr && (found.ndm_flags & NTF_SELF) == 0;
+    if (of_bridge && (found.ndm_state & NUD_NOARP) != 0)
+      entries.push_back({found.ndm_ifindex, attributes.mac(NDA_LLADDR)});
+  };
+  auto request = list_request(RTM_GETNEIGH, header_of(AF_BRIDGE));
+  TRY_VOID(dump(request.get(), "list forwarding entries", reading<ndmsg, attribute_count>(add)));
   return entries;
 }
 
 Result<void> Netlink::send_forwarding_entry(const ForwardingEntry& entry, int type, int flags, int tolerated) {
-  ndmsg header{};
-  header.ndm_family = AF_BRIDGE;
-  header.ndm_ifindex = entry.index;
-  header.ndm_state = NUD_NOARP;
-  header.ndm_flags = NTF_MASTER;
-  Message message(type, NLM_F_REQUEST | flags, header);
+  Message message(type, NLM_F_REQUEST | flags, header_of(AF_BRIDGE, entry.index, NUD_NOARP, NTF_MASTER));
   message.put_mac(NDA_LLADDR, entry.mac);
   return send(message.get(), "change forwarding entry", tolerated);
 }

@@ -25,19 +25,19 @@ std::uint8_t kernel_type(RouteKind kind) {
   return RTN_UNREACHABLE;
 }
 
-RouteLayout read_route(nlmsghdr* message, const std::map<int, std::string>& devices) {
-  auto* header = static_cast<rtmsg*>(::nlmsg_data(message));
-  Attributes<rtmsg, RTA_MAX + 1> attributes(message);
-  RouteLayout route{.table = attributes.has(RTA_TABLE, 4) ? attributes.u32(RTA_TABLE) : header->rtm_table,
-                    .destination = {attributes.address(RTA_DST), header->rtm_dst_len},
+using RouteAttributes = Attributes<rtmsg, RTA_MAX + 1>;
+
+RouteLayout read_route(const rtmsg& header, const RouteAttributes& attributes,
+                       const std::map<int, std::string>& devices) {
+  RouteLayout route{.table = attributes.has(RTA_TABLE, 4) ? attributes.u32(RTA_TABLE) : header.rtm_table,
+                    .destination = {attributes.address(RTA_DST), header.rtm_dst_len},
                     .metric = attributes.u32(RTA_PRIORITY),
                     .device = {},
                     .gateway = attributes.address(RTA_GATEWAY)};
   if (auto device = devices.find(static_cast<int>(attributes.u32(RTA_OIF))); device != devices.end())
     route.device = device->second;
-  if (header->rtm_type == RTN_UNICAST)
-    route.kind = attributes.has(RTA_GATEWAY, 4) ? RouteKind::via : RouteKind::on_link;
-  if (header->rtm_type == RTN_BLACKHOLE) route.kind = RouteKind::blackhole;
+  if (header.rtm_type == RTN_UNICAST) route.kind = attributes.has(RTA_GATEWAY, 4) ? RouteKind::via : RouteKind::on_link;
+  if (header.rtm_type == RTN_BLACKHOLE) route.kind = RouteKind::blackhole;
   return route;
 }
 
@@ -47,12 +47,11 @@ Result<std::vector<LinkAddress>> Netlink::addresses() {
   std::vector<LinkAddress> addresses;
   ifaddrmsg header{};
   header.ifa_family = AF_INET;
-  Message message(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, header);
-  TRY_VOID(dump(message.get(), "list addresses", [&](nlmsghdr* answer) {
-    auto* found = static_cast<ifaddrmsg*>(::nlmsg_data(answer));
-    Attributes<ifaddrmsg, IFA_MAX + 1> attributes(answer);
-    addresses.push_back({static_cast<int>(found->ifa_index), attributes.address(IFA_LOCAL), found->ifa_prefixlen});
-  }));
+  auto add = [&](const ifaddrmsg& found, const auto& attributes) {
+    addresses.push_back({static_cast<int>(found.ifa_index), attributes.address(IFA_LOCAL), found.ifa_prefixlen});
+  };
+  auto request = list_request(RTM_GETADDR, header);
+  TRY_VOID(dump(request.get(), "list addresses", reading<ifaddrmsg, IFA_MAX + 1>(add)));
   return addresses;
 }
 
@@ -80,13 +79,13 @@ Result<std::vector<RouteLayout>> Netlink::routes(const std::vector<Link>& links)
   std::vector<RouteLayout> routes;
   rtmsg header{};
   header.rtm_family = AF_INET;
-  Message message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, header);
-  TRY_VOID(dump(message.get(), "list routes", [&](nlmsghdr* answer) {
-    auto route = read_route(answer, devices);
-    bool of_kernel =
-        route.table <= RT_TABLE_LOCAL || static_cast<rtmsg*>(::nlmsg_data(answer))->rtm_flags & RTM_F_CLONED;
+  auto add = [&](const rtmsg& found, const RouteAttributes& attributes) {
+    auto route = read_route(found, attributes, devices);
+    bool of_kernel = route.table <= RT_TABLE_LOCAL || (found.rtm_flags & RTM_F_CLONED) != 0;
     if (!of_kernel) routes.push_back(std::move(route));
-  }));
+  };
+  auto request = list_request(RTM_GETROUTE, header);
+  TRY_VOID(dump(request.get(), "list routes", reading<rtmsg, RTA_MAX + 1>(add)));
   return routes;
 }
 
@@ -120,12 +119,12 @@ Result<std::vector<TableRule>> Netlink::table_rules() {
   std::vector<TableRule> rules;
   fib_rule_hdr header{};
   header.family = AF_INET;
-  Message message(RTM_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, header);
-  TRY_VOID(dump(message.get(), "list routing rules", [&](nlmsghdr* answer) {
-    Attributes<fib_rule_hdr, FRA_MAX + 1> attributes(answer);
+  auto add = [&](const fib_rule_hdr&, const auto& attributes) {
     if (attributes.u32(FRA_PRIORITY) == rule_priority)
       rules.push_back({attributes.text(FRA_IIFNAME), attributes.u32(FRA_TABLE)});
-  }));
+  };
+  auto request = list_request(RTM_GETRULE, header);
+  TRY_VOID(dump(request.get(), "list routing rules", reading<fib_rule_hdr, FRA_MAX + 1>(add)));
   return rules;
 }
 

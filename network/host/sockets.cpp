@@ -5,8 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
+#include "network/host/system_failure.h"
 
 namespace virga::network {
 namespace {
@@ -21,30 +20,26 @@ sockaddr_in socket_address(Ipv4 address, std::uint16_t port) {
   return result;
 }
 
-tl::unexpected<Error> system_failure(const std::string& what, int error) {
-  return fail(internal_error(what + ": " + std::strerror(error)));
-}
-
 }  // namespace
 
 Result<UniqueFd> listening_socket(Ipv4 address, std::uint16_t port) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return system_failure("socket", errno);
+  if (!socket) return system_failure("socket");
   int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   auto name = socket_address(address, port);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0)
-    return system_failure("bind " + address.str(), errno);
-  if (::listen(socket.get(), backlog) != 0) return system_failure("listen", errno);
+    return system_failure("bind " + address.str());
+  if (::listen(socket.get(), backlog) != 0) return system_failure("listen");
   return socket;
 }
 
 Result<UniqueFd> connected_socket(Ipv4 address, std::uint16_t port, std::chrono::milliseconds timeout) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return system_failure("socket", errno);
+  if (!socket) return system_failure("socket");
   auto name = socket_address(address, port);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) {
-    if (errno != EINPROGRESS) return system_failure("connect to " + address.str(), errno);
+    if (errno != EINPROGRESS) return system_failure("connect to " + address.str());
     pollfd waiting{.fd = socket.get(), .events = POLLOUT, .revents = 0};
     if (::poll(&waiting, 1, static_cast<int>(timeout.count())) != 1)
       return fail(Code::unavailable, "The guest does not answer.", "connect to " + address.str() + ": timeout");

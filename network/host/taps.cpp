@@ -5,21 +5,23 @@
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 
-#include <cerrno>
-#include <cstring>
-
-#include "core/unique_fd.h"
+#include "network/host/system_failure.h"
 
 namespace virga::network {
 
-Result<void> create_persistent_tap(const std::string& name) {
-  UniqueFd tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  if (!tun) return fail(internal_error(std::string("open /dev/net/tun: ") + std::strerror(errno)));
+Result<UniqueFd> open_tap(const std::string& name, short extra_flags) {
+  UniqueFd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  if (!tap) return system_failure("open /dev/net/tun");
   ifreq request{};
-  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | extra_flags);
   name.copy(request.ifr_name, IFNAMSIZ - 1);
-  if (::ioctl(tun.get(), TUNSETIFF, &request) != 0 || ::ioctl(tun.get(), TUNSETPERSIST, 1) != 0)
-    return fail(internal_error("create tap " + name + ": " + std::strerror(errno)));
+  if (::ioctl(tap.get(), TUNSETIFF, &request) != 0) return system_failure("open tap " + name);
+  return tap;
+}
+
+Result<void> create_persistent_tap(const std::string& name) {
+  UniqueFd tap = TRY(open_tap(name, IFF_VNET_HDR));
+  if (::ioctl(tap.get(), TUNSETPERSIST, 1) != 0) return system_failure("keep tap " + name);
   return {};
 }
 
