@@ -13,12 +13,11 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "core/unique_fd.h"
+#include "network/host/system_failure.h"
 
 namespace virga::network {
 namespace {
@@ -26,16 +25,16 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int stop_timeout_ms = 3000;
+/// Far more than it needs; a leak or a flood ends the process, which is started again, and not the machine.
+constexpr std::uint64_t max_memory_bytes = 512ULL << 20;
+/// What it binds its sockets and answers clients without an address with, and what it changes its user with.
+constexpr const char* capabilities = "--bounding-set=-all,+net_admin,+net_raw,+net_bind_service,+setuid,+setgid";
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-tl::unexpected<Error> system_failure(const std::string& what) {
-  return fail(internal_error(what + ": " + std::strerror(errno)));
 }
 
 /// Appears whole or not at all: dnsmasq watches the directories.
@@ -84,6 +83,15 @@ bool ended(const UniqueFd& process, int timeout_ms) {
   return ::poll(&waiting, 1, timeout_ms) == 1;
 }
 
+/// Whether the process lives in the calling thread's network namespace. One that was left behind in a namespace whose
+/// name is gone serves nobody.
+bool lives_here(int pid) {
+  struct stat its {};
+  struct stat own {};
+  return ::stat(fmt::format("/proc/{}/ns/net", pid).c_str(), &its) == 0 &&
+         ::stat("/proc/thread-self/ns/net", &own) == 0 && its.st_dev == own.st_dev && its.st_ino == own.st_ino;
+}
+
 }  // namespace
 
 Dnsmasq::Dnsmasq(std::string root, CommandRunner& commands) : root_(std::move(root)), commands_(commands) {
@@ -109,7 +117,17 @@ int Dnsmasq::find(std::uint32_t vpc) const {
   return command_line.find(directory(vpc) + "/dnsmasq.conf") == std::string::npos ? 0 : pid;
 }
 
-bool Dnsmasq::is_running(std::uint32_t vpc) const { return find(vpc) != 0; }
+UniqueFd Dnsmasq::process(std::uint32_t vpc) const {
+  int pid = find(vpc);
+  if (pid == 0) return {};
+  UniqueFd process = open_process(pid);
+  // Looked up again now that the descriptor pins the process, the number cannot have become another's.
+  return process && find(vpc) == pid ? std::move(process) : UniqueFd();
+}
+
+bool Dnsmasq::is_configured(std::uint32_t vpc) const {
+  return ::access((directory(vpc) + "/dnsmasq.conf").c_str(), F_OK) == 0;
+}
 
 Result<void> Dnsmasq::prepare_directories(const std::string& own) const {
   std::error_code error;
@@ -138,10 +156,10 @@ Result<bool> Dnsmasq::apply(const VpcLayout& layout, const std::set<NetworkInter
   int pid = find(layout.number);
   // A reservation that went may have left a lease, which would keep the address from its next owner. Leases are in the
   // process only, so a new process has none; guests that hold one renew it as if nothing had happened.
-  if (pid != 0 && same_configuration && reservations != Change::replacements) {
+  if (pid != 0 && lives_here(pid) && same_configuration && reservations != Change::replacements) {
     // The watch on the directories misses removals; the signal makes it read them anew.
     bool changed = reservations != Change::none || hosts != Change::none;
-    if (changed && ::kill(pid, SIGHUP) != 0 && errno != ESRCH) return system_failure("signal dnsmasq");
+    if (changed) signal_process(process(layout.number), SIGHUP);
     return false;
   }
   TRY_VOID(stop(layout.number));
@@ -152,23 +170,22 @@ Result<bool> Dnsmasq::apply(const VpcLayout& layout, const std::set<NetworkInter
 
 Result<void> Dnsmasq::start(std::uint32_t vpc) {
   Command command;
-  command.argv = {"dnsmasq", "--conf-file=" + directory(vpc) + "/dnsmasq.conf"};
+  command.argv = {"setpriv", "--no-new-privs", capabilities, "dnsmasq",
+                  "--conf-file=" + directory(vpc) + "/dnsmasq.conf"};
   command.timeout = std::chrono::seconds(10);
+  command.max_address_space_bytes = max_memory_bytes;
   TRY(commands_.run_ok(command));
   return {};
 }
 
 Result<void> Dnsmasq::stop(std::uint32_t vpc) const {
-  int pid = find(vpc);
-  if (pid == 0) return {};
-  UniqueFd process = open_process(pid);
-  // Looked up again now that the descriptor pins the process, the number cannot have become another's.
-  if (!process || find(vpc) != pid) return {};
-  signal_process(process, SIGTERM);
-  if (ended(process, stop_timeout_ms)) return {};
-  signal_process(process, SIGKILL);
-  if (ended(process, stop_timeout_ms)) return {};
-  return fail(internal_error(fmt::format("dnsmasq {} does not end", pid)));
+  UniqueFd running = process(vpc);
+  if (!running) return {};
+  for (int signal : {SIGTERM, SIGKILL}) {
+    signal_process(running, signal);
+    if (ended(running, stop_timeout_ms)) return {};
+  }
+  return fail(internal_error(fmt::format("dnsmasq of {:08x} does not end", vpc)));
 }
 
 Result<void> Dnsmasq::remove(std::uint32_t vpc) {

@@ -46,6 +46,9 @@ class HostNetwork {
   /// A TCP socket listening in the VPC's namespace (the metadata service). The descriptor keeps working after the
   /// namespace is no longer entered.
   virtual Result<UniqueFd> listen(const WantedVpc& vpc, std::string_view address, std::uint16_t port) = 0;
+  /// A number for the VPC's namespace as it is now. As long as a socket made in it is open, no other namespace has the
+  /// number: a different one means that what is open belongs to a namespace that was deleted and made again.
+  virtual Result<std::uint64_t> incarnation(const WantedVpc& vpc) = 0;
   /// A TCP connection made from within the VPC's namespace (virga ssh).
   virtual Result<UniqueFd> connect(const WantedVpc& vpc, std::string_view address, std::uint16_t port,
                                    std::chrono::milliseconds timeout) = 0;

@@ -30,6 +30,13 @@ bool is_domain(std::string_view text) {
   }
 }
 
+/// One label that can be nothing else in the line of a reservation, where a number would be the time of a lease.
+bool is_host_name(std::string_view text) {
+  bool begins_with_letter = !text.empty() && text.front() > '9';
+  return is_domain(text) && text.find('.') == std::string_view::npos && begins_with_letter && text != "ignore" &&
+         text != "infinite";
+}
+
 Result<std::optional<int>> read_protocol(const std::string& text) {
   static const std::map<std::string, int, std::less<>> names{{"tcp", 6}, {"udp", 17}, {"icmp", 1}, {"icmpv6", 58}};
   if (text == "-1") return std::optional<int>();
@@ -82,7 +89,7 @@ Result<PortLayout> read_port(const WantedInterface& wanted, const SubnetLayout& 
   }
   if (port.addresses.empty()) return refuse(fmt::format("{} has no address", wanted.id.str()));
   if (port.mac == router_mac) return refuse(fmt::format("{} has the router's MAC address", wanted.id.str()));
-  if (!port.host_name.empty() && (!is_domain(port.host_name) || port.host_name.find('.') != std::string::npos))
+  if (!port.host_name.empty() && !is_host_name(port.host_name))
     return refuse(fmt::format("{} has a host name that is none", wanted.id.str()));
   return port;
 }

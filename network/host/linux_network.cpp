@@ -76,14 +76,17 @@ Result<std::unique_ptr<HostNetwork>> LinuxNetwork::create(LinuxNetworkOptions op
   if (options.realm.size() != 4 || !hex)
     return fail(internal_error(fmt::format("realm '{}' is not four lower-case hex digits", options.realm)));
   if (::geteuid() != 0) return fail(internal_error("the host's network needs root"));
-  return std::unique_ptr<HostNetwork>(new LinuxNetwork(std::move(options)));
+  auto name_servers = TRY(NameServers::create(reachable_directory(options.runtime_dir) + "/" + options.realm,
+                                              Names(options.realm), options.commands));
+  return std::unique_ptr<HostNetwork>(new LinuxNetwork(options, std::move(name_servers)));
 }
 
-LinuxNetwork::LinuxNetwork(LinuxNetworkOptions options)
+LinuxNetwork::LinuxNetwork(const LinuxNetworkOptions& options, std::unique_ptr<NameServers> name_servers)
     : names_(options.realm),
       commands_(options.commands),
-      dnsmasq_(reachable_directory(options.runtime_dir) + "/" + options.realm, options.commands),
-      dns_upstream_(options.dns_upstream) {}
+      name_servers_(std::move(name_servers)),
+      dns_upstream_(options.dns_upstream),
+      wanted_connection_limit_(options.connections_per_interface) {}
 
 LinuxNetwork::Memory& LinuxNetwork::memory_of(std::uint32_t vpc) {
   std::lock_guard lock(mutex_);
@@ -105,16 +108,13 @@ Result<void> LinuxNetwork::apply(const WantedVpc& vpc) {
 Result<void> LinuxNetwork::converge(const VpcLayout& layout, Memory& memory) {
   Netlink netlink = TRY(Netlink::open());
   TRY_VOID(set_switches());
+  TRY_VOID(bound_tracked_connections());
   TRY_VOID(converge_bridges(netlink, layout, names_));
   TRY_VOID(converge_routes(netlink, layout));
   auto plugged = TRY(plugged_interfaces(netlink, layout));
   TRY_VOID(converge_ports(netlink, layout, plugged, names_));
-  TRY_VOID(load_rules(ruleset_of(layout, plugged), memory));
-  bool had_process = memory.name_server_started;
-  bool lives = dnsmasq_.is_running(layout.number);
-  TRY_VOID(dnsmasq_.apply(layout, plugged));
-  if (had_process && !lives) memory.problem = "the VPC's DHCP and DNS server had ended and was started again";
-  memory.name_server_started = true;
+  TRY_VOID(load_rules(ruleset_of(layout, plugged, connection_limit()), memory));
+  TRY_VOID(name_servers_->apply(layout, plugged));
   return raise_ports(netlink, layout, plugged);
 }
 
@@ -149,6 +149,13 @@ Result<void> LinuxNetwork::require_filtering() {
   return fail(internal_error(filtering_problem_));
 }
 
+int LinuxNetwork::connection_limit() {
+  std::lock_guard lock(mutex_);
+  if (!connection_limit_)
+    connection_limit_ = connections_can_be_counted() ? connections_per_interface(wanted_connection_limit_) : 0;
+  return *connection_limit_;
+}
+
 Result<void> LinuxNetwork::remove(const WantedVpc& vpc) {
   Memory& memory = memory_of(vpc.number);
   std::lock_guard turn(memory.mutex);
@@ -162,15 +169,14 @@ Result<void> LinuxNetwork::destroy(std::uint32_t vpc, const std::string& name_sp
     for (const auto& link : links)
       if (link.name.starts_with(names_.tap_prefix()))
         return fail(Code::incorrect_state, "A network interface is still plugged into the VPC.", link.name);
-    TRY_VOID(dnsmasq_.remove(vpc));
+    TRY_VOID(name_servers_->remove(vpc));
     for (const auto& link : links)
       if (link.kind == "bridge") TRY_VOID(netlink.remove_link(link.name));
     return {};
   };
   if (name_space_exists(name_space)) TRY_VOID(in_name_space(name_space, remove_links));
-  TRY_VOID(dnsmasq_.remove(vpc));
+  TRY_VOID(name_servers_->remove(vpc));
   memory.loaded.reset();
-  memory.name_server_started = false;
   memory.problem.clear();
   return remove_name_space(name_space);
 }
@@ -245,7 +251,7 @@ Result<std::vector<std::string>> LinuxNetwork::remove_orphans(const std::vector<
     vpcs.insert(vpc.number);
     for (const auto& interface : vpc.interfaces) taps.insert(names_.tap(interface.number));
   }
-  std::set<std::uint32_t> orphans = dnsmasq_.vpcs();
+  std::set<std::uint32_t> orphans = name_servers_->vpcs();
   for (const auto& name : list_name_spaces(names_.name_space_prefix()))
     if (auto number = names_.vpc_of(name)) orphans.insert(*number);
   std::vector<std::string> removed;
@@ -271,6 +277,10 @@ Result<UniqueFd> LinuxNetwork::listen(const WantedVpc& vpc, std::string_view add
   return make_inside(names_.name_space(vpc.number), [&] { return listening_socket(parsed, port); });
 }
 
+Result<std::uint64_t> LinuxNetwork::incarnation(const WantedVpc& vpc) {
+  return name_space_identity(names_.name_space(vpc.number));
+}
+
 Result<UniqueFd> LinuxNetwork::connect(const WantedVpc& vpc, std::string_view address, std::uint16_t port,
                                        std::chrono::milliseconds timeout) {
   Ipv4 parsed = TRY(Ipv4::parse(address));
@@ -283,6 +293,10 @@ std::vector<std::string> LinuxNetwork::problems() {
     std::lock_guard lock(mutex_);
     problems.push_back(filtering_problem_);
   }
+  if (std::lock_guard lock(mutex_); connection_limit_ == 0)
+    problems.push_back(
+        "this kernel cannot count connections per interface (nft's connlimit is missing): one guest can fill the "
+        "connection table of its VPC");
   if (!dns_upstream_.empty())
     problems.push_back(
         "dns_upstream has no effect: guests' networks have no way out of this host yet, so only names of "
@@ -294,7 +308,8 @@ std::vector<std::string> LinuxNetwork::problems() {
   }
   for (const auto& [number, memory] : memories) {
     std::lock_guard turn(memory->mutex);
-    if (!memory->problem.empty()) problems.push_back(names_.name_space(number) + ": " + memory->problem);
+    for (const auto& problem : {memory->problem, name_servers_->problem(number)})
+      if (!problem.empty()) problems.push_back(names_.name_space(number) + ": " + problem);
   }
   return problems;
 }

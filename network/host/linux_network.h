@@ -13,11 +13,12 @@
 #include <string>
 
 #include "core/command_runner.h"
-#include "network/host/dnsmasq.h"
 #include "network/host/host_network.h"
+#include "network/host/name_servers.h"
 #include "network/host/names.h"
 #include "network/host/netlink.h"
 #include "network/host/ruleset.h"
+#include "network/host/tracking_limits.h"
 
 namespace virga::network {
 
@@ -30,6 +31,8 @@ struct LinuxNetworkOptions {
   /// Resolver for names outside the VPC. Namespaces have no way out of the host yet, so a value here is reported by
   /// problems() and otherwise without effect.
   std::string dns_upstream;
+  /// How many connections an interface may have under way; less where the kernel's table is small.
+  int connections_per_interface = most_connections_per_interface;
   CommandRunner& commands;
 };
 
@@ -46,6 +49,7 @@ class LinuxNetwork final : public HostNetwork {
   bool is_plugged(const WantedVpc& vpc, const NetworkInterfaceId& interface) override;
   Result<std::vector<std::string>> remove_orphans(const std::vector<WantedVpc>& known) override;
   Result<UniqueFd> listen(const WantedVpc& vpc, std::string_view address, std::uint16_t port) override;
+  Result<std::uint64_t> incarnation(const WantedVpc& vpc) override;
   Result<UniqueFd> connect(const WantedVpc& vpc, std::string_view address, std::uint16_t port,
                            std::chrono::milliseconds timeout) override;
   std::vector<std::string> problems() override;
@@ -56,27 +60,31 @@ class LinuxNetwork final : public HostNetwork {
     std::mutex mutex;
     std::optional<Ruleset> loaded;  ///< the rule set of the last successful load
     std::string listing;            ///< what the kernel listed right after it
-    bool name_server_started = false;
-    std::string problem;  ///< what was last found broken; for problems()
+    std::string problem;            ///< what was last found broken; for problems()
   };
 
-  explicit LinuxNetwork(LinuxNetworkOptions options);
+  LinuxNetwork(const LinuxNetworkOptions& options, std::unique_ptr<NameServers> name_servers);
   Memory& memory_of(std::uint32_t vpc);
   /// Brings everything in the namespace in line; inside its thread, with the VPC's turn.
   Result<void> converge(const VpcLayout& layout, Memory& memory);
   Result<void> load_rules(const Ruleset& wanted, Memory& memory);
   /// Refuses to go on where bridged packets would not meet the groups.
   Result<void> require_filtering();
+  /// How many connections an interface may have under way; 0: as many as it likes, since this kernel cannot count them.
+  /// Inside a VPC's namespace.
+  int connection_limit();
   Result<void> destroy(std::uint32_t vpc, const std::string& name_space, Memory& memory);
 
   Names names_;
   CommandRunner& commands_;
-  Dnsmasq dnsmasq_;
+  const std::unique_ptr<NameServers> name_servers_;
   std::string dns_upstream_;
+  const int wanted_connection_limit_;
   std::mutex mutex_;  ///< guards the members below
   std::map<std::uint32_t, std::unique_ptr<Memory>> memories_;
   bool filtering_proved_ = false;
   std::string filtering_problem_;
+  std::optional<int> connection_limit_;  ///< once it was found out
 };
 
 }  // namespace virga::network

@@ -22,7 +22,7 @@ inline Json prefix(const std::string& address, int length) {
 }
 inline Json any_of(std::vector<Json> values) { return {{"set", std::move(values)}}; }
 inline Json range(int first, int last) { return {{"range", {first, last}}}; }
-inline Json masked(Json value, const char* mask) { return {{"&", {std::move(value), mask}}}; }
+inline Json masked(Json value, Json mask) { return {{"&", Json::array({std::move(value), std::move(mask)})}}; }
 
 inline Json match(const char* op, Json left, Json right) {
   return {{"match", {{"op", op}, {"left", std::move(left)}, {"right", std::move(right)}}}};
@@ -30,6 +30,12 @@ inline Json match(const char* op, Json left, Json right) {
 inline Json is(Json left, Json right) { return match("==", std::move(left), std::move(right)); }
 inline Json is_not(Json left, Json right) { return match("!=", std::move(left), std::move(right)); }
 inline Json established() { return match("in", {{"ct", {{"key", "state"}}}}, Json::array({"established", "related"})); }
+inline Json beginning() { return match("in", {{"ct", {{"key", "state"}}}}, "new"); }
+/// More than `limit` connections have the same key; `size`: how many keys there may be.
+inline Json over_limit(const char* name, Json key, int limit, int size) {
+  Json count{{"ct count", {{"val", limit}, {"inv", true}}}};
+  return {{"meter", {{"name", name}, {"key", std::move(key)}, {"stmt", std::move(count)}, {"size", size}}}};
+}
 inline Json look_up(Json key, const char* map) { return {{"vmap", {{"key", std::move(key)}, {"data", map}}}}; }
 
 inline Json jump(const std::string& chain) { return {{"jump", {{"target", chain}}}}; }

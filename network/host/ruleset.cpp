@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "network/host/nft_words.h"
 
 namespace virga::network {
@@ -227,6 +230,26 @@ std::string write_combination(Writer& out, const std::set<std::uint32_t>& combin
   return name;
 }
 
+/// Of what the groups let pass, what begins a connection is counted against its sender, whichever way it goes: one
+/// guest must not fill the connection table of all. After the groups, since what they drop leaves nothing in the table.
+/// The kernel's counter walks through all it has counted, again and again; so a sender has many short counters, by the
+/// connection's source port and destination.
+void write_counting(Writer& out, int connection_limit) {
+  Json one_of_16_ports = masked(payload("th", "sport"), 0x1e);  // clients often use every other port only
+  Json one_of_16_addresses = masked(payload("ip", "daddr"), "0.0.0.15");
+  Json counter_of = concat({payload("ether", "saddr"), one_of_16_ports, one_of_16_addresses});
+  out.chain(groups, "count");
+  out.rule(groups, "count",
+           {beginning(),
+            over_limit("conns", std::move(counter_of), std::max(1, connection_limit / connection_counters), 1 << 20),
+            counter(), drop()});
+  for (auto [chain, hook, priority] : {std::tuple{"count_fwd", "forward", 20}, {"count_in", "input", 10}}) {
+    out.base_chain(groups, chain, hook, priority, "drop");
+    out.rule(groups, chain, {jump("count")});
+    out.rule(groups, chain, {accept()});
+  }
+}
+
 void write_port(Writer& out, const PortLayout& port, const std::string& combination) {
   std::string mac = port.mac.str();
   out.element(identity, "port_mac", concat({port.tap, mac}));
@@ -242,11 +265,12 @@ void write_port(Writer& out, const PortLayout& port, const std::string& combinat
 
 }  // namespace
 
-Ruleset ruleset_of(const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged) {
+Ruleset ruleset_of(const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged, int connection_limit) {
   Writer out;
   write_identity(out);
   write_forwarding(out);
   write_input(out);
+  if (connection_limit > 0) write_counting(out, connection_limit);
   std::set<std::uint32_t> known_groups;
   for (const auto& group : layout.groups) known_groups.insert(group.number);
   for (const auto& group : layout.groups) write_group(out, group, known_groups);

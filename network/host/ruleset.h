@@ -38,8 +38,12 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
-/// `plugged`: the interfaces whose taps are in the namespace; only these are given rights.
-Ruleset ruleset_of(const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged);
+/// Each interface's connections are counted in this many classes, none of which may have more than its share of the limit.
+inline constexpr int connection_counters = 256;
+
+/// `plugged`: the interfaces whose taps are in the namespace; only these are given rights. `connection_limit`: how many
+/// connections each of them may have under way; 0: as many as it likes.
+Ruleset ruleset_of(const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged, int connection_limit);
 
 /// One transaction that replaces whatever the namespace has by the rule set.
 nlohmann::json load_commands(const Ruleset& wanted);

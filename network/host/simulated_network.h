@@ -38,6 +38,7 @@ class SimulatedNetwork final : public HostNetwork {
   Result<std::vector<std::string>> remove_orphans(const std::vector<WantedVpc>& known) override;
   /// A simulated network carries no packets: UnsupportedOperation.
   Result<UniqueFd> listen(const WantedVpc& vpc, std::string_view address, std::uint16_t port) override;
+  Result<std::uint64_t> incarnation(const WantedVpc&) override { return 1; }
   Result<UniqueFd> connect(const WantedVpc& vpc, std::string_view address, std::uint16_t port,
                            std::chrono::milliseconds timeout) override;
   std::vector<std::string> problems() override { return {}; }

@@ -40,6 +40,11 @@ prepare_machine() {
     quietly useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin virga
     changed=1
   fi
+  if [ "$simulate" = 0 ] && ! getent passwd virga-dns >/dev/null; then
+    step "User virga-dns, for the VPCs' DHCP and DNS servers"
+    quietly useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin virga-dns
+    changed=1
+  fi
   # The control role gives up root before it opens its database.
   setpriv --reuid=virga --regid=virga --clear-groups test -x "$(dirname "$state")" ||
     die "the user virga cannot reach $(dirname "$state")" "choose a VIRGA_HOME whose folders everybody may pass (chmod o+x)"

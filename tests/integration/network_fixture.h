@@ -17,6 +17,7 @@
 #include "network/host/linux_network.h"
 #include "network/host/name_space.h"
 #include "network/host/netlink.h"
+#include "tests/support/name_service.h"
 #include "tests/support/network_guest.h"
 
 namespace virga::test {
@@ -108,8 +109,11 @@ class NetworkTest : public testing::Test {
   }
   /// A new object on the same machine, as after the host role's restart.
   std::unique_ptr<network::HostNetwork> restart() {
-    auto made = network::LinuxNetwork::create(
-        {.realm = realm_, .runtime_dir = runtime_, .dns_upstream = "", .commands = commands_});
+    auto made = network::LinuxNetwork::create({.realm = realm_,
+                                               .runtime_dir = runtime_,
+                                               .dns_upstream = "",
+                                               .connections_per_interface = connections_per_interface_,
+                                               .commands = commands_});
     VIRGA_ASSERT(made.has_value());
     return std::move(*made);
   }
@@ -145,6 +149,13 @@ class NetworkTest : public testing::Test {
     EXPECT_TRUE(done) << describe(done.error());
     return output;
   }
+  /// The process id of the VPC's DHCP and DNS server, as its file says.
+  int name_server(const network::WantedVpc& vpc) const {
+    std::ifstream file(fmt::format("{}/{}/{:08x}/dnsmasq.pid", runtime_, realm_, vpc.number));
+    int pid = 0;
+    file >> pid;
+    return pid;
+  }
   /// Whether a frame of `from` that carries `mark` arrives at `to`. An ARP request, which no group can stop, follows
   /// it: when that is there, nothing is still under way.
   static bool arrives(const NetworkGuest& from, const NetworkGuest& to, const Bytes& frame, const Bytes& mark) {
@@ -166,6 +177,7 @@ class NetworkTest : public testing::Test {
   }
 
   std::string realm_ = fmt::format("{:04x}", ::getpid() & 0xffff);
+  int connections_per_interface_ = network::most_connections_per_interface;
   std::string runtime_ = "/run/virga-dns-test";
   network::Names names_{realm_};
   SystemCommandRunner commands_;

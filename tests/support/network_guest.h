@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -49,6 +50,7 @@ class NetworkGuest {
       if (::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(0, left.count()))) != 1) return std::nullopt;
       Bytes bytes(4096);
       ssize_t size = ::read(tap_.get(), bytes.data(), bytes.size());
+      if (size < 0 && errno != EAGAIN) return std::nullopt;  // the tap was deleted
       if (size < static_cast<ssize_t>(virtio_header)) continue;
       Bytes frame(bytes.begin() + virtio_header, bytes.begin() + size);
       if (wanted(frame)) return frame;

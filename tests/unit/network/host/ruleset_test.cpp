@@ -11,6 +11,7 @@
 namespace virga::network {
 namespace {
 
+constexpr int limit = 65'536;
 const std::set<NetworkInterfaceId> nobody;
 std::set<NetworkInterfaceId> everybody() {
   std::set<NetworkInterfaceId> all;
@@ -37,25 +38,25 @@ void expect_golden(const std::string& name, const std::string& text) {
 }
 
 TEST(Ruleset, LoadsAsTheGoldenFileSays) {
-  expect_golden("load.jsonl", one_command_a_line(load_commands(ruleset_of(sample_layout(), everybody()))));
+  expect_golden("load.jsonl", one_command_a_line(load_commands(ruleset_of(sample_layout(), everybody(), limit))));
 }
 
 TEST(Ruleset, PluggingAnInterfaceChangesOnlyItsElements) {
-  auto before = ruleset_of(sample_layout(), nobody);
-  auto after = ruleset_of(sample_layout(), {sample_layout().ports[0].id});
+  auto before = ruleset_of(sample_layout(), nobody, limit);
+  auto after = ruleset_of(sample_layout(), {sample_layout().ports[0].id}, limit);
 
   expect_golden("plug.jsonl", one_command_a_line(update_commands(before, after)));
   expect_golden("unplug.jsonl", one_command_a_line(update_commands(after, before)));
 }
 
 TEST(Ruleset, NothingChangesWhenNothingChanged) {
-  auto rules = ruleset_of(sample_layout(), everybody());
+  auto rules = ruleset_of(sample_layout(), everybody(), limit);
 
   EXPECT_TRUE(update_commands(rules, rules)["nftables"].empty());
 }
 
 TEST(Ruleset, GivesNoRightsToAnInterfaceThatIsNotHere) {
-  auto rules = ruleset_of(sample_layout(), everybody());
+  auto rules = ruleset_of(sample_layout(), everybody(), limit);
 
   for (const auto& [name, set] : rules.sets)
     for (const auto& element : set.elements)
@@ -63,7 +64,7 @@ TEST(Ruleset, GivesNoRightsToAnInterfaceThatIsNotHere) {
 }
 
 TEST(Ruleset, EveryChainOfAHookEndsClosed) {
-  auto rules = ruleset_of(sample_layout(), everybody());
+  auto rules = ruleset_of(sample_layout(), everybody(), limit);
 
   for (const auto& [name, chain] : rules.chains) {
     if (!chain.header.contains("hook") || name.second == "fwd0") continue;
@@ -71,12 +72,30 @@ TEST(Ruleset, EveryChainOfAHookEndsClosed) {
   }
 }
 
+TEST(Ruleset, Threat_N10_CountsWhatBeginsInForwardingAndInput) {
+  auto rules = ruleset_of(sample_layout(), everybody(), 100 * connection_counters);
+
+  const auto& count = rules.chains.at({"vgsg", "count"}).rules.at(0)["expr"];
+  EXPECT_EQ(count[0]["match"]["right"], "new");
+  EXPECT_EQ(count[1]["meter"]["stmt"].dump(), R"({"ct count":{"inv":true,"val":100}})");
+  EXPECT_TRUE(count.back().contains("drop"));
+  for (const char* chain : {"count_fwd", "count_in"})
+    EXPECT_EQ(rules.chains.at({"vgsg", chain}).rules.at(0)["expr"][0]["jump"]["target"], "count");
+}
+
+TEST(Ruleset, CountsNothingOnAKernelThatCannot) {
+  auto rules = ruleset_of(sample_layout(), everybody(), 0);
+
+  EXPECT_FALSE(rules.chains.contains({"vgsg", "count"}));
+  EXPECT_FALSE(rules.chains.contains({"vgsg", "count_fwd"}));
+}
+
 TEST(Ruleset, AnInterfaceWithoutGroupsIsClosed) {
   auto vpc = sample_vpc();
   vpc.interfaces[0].groups.clear();
   auto layout = *read_layout(vpc, sample_names);
 
-  auto rules = ruleset_of(layout, {vpc.interfaces[0].id});
+  auto rules = ruleset_of(layout, {vpc.interfaces[0].id}, limit);
 
   EXPECT_EQ(rules.chains.at({"vgsg", "cinone"}).rules.size(), 1U);
 }
@@ -86,7 +105,7 @@ TEST(Ruleset, ARuleThatNoPacketCanMatchIsLeftOut) {
   auto rules_with = [&](const char* protocol, int from, int to) {
     vpc.groups[1].rules = {
         {.egress = false, .protocol = protocol, .from_port = from, .to_port = to, .cidr = "0.0.0.0/0"}};
-    return ruleset_of(*read_layout(vpc, sample_names), nobody).chains.at({"vgsg", "si9"}).rules.size();
+    return ruleset_of(*read_layout(vpc, sample_names), nobody, limit).chains.at({"vgsg", "si9"}).rules.size();
   };
 
   EXPECT_EQ(rules_with("tcp", 80, 22), 0U);
