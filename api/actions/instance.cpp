@@ -188,8 +188,9 @@ std::vector<Action> instance_actions() {
       action("StartInstances", Access::write, &start_instances, {.refused = {"AdditionalInfo"}}),
       action("StopInstances", Access::write, &stop_instances, {.only = {{"Hibernate", {"false"}}}}),
       action("RebootInstances", Access::write, &reboot_instances),
+      // Force asks for the power to be cut where the guest does not end in time: what is done anyway.
       action("TerminateInstances", Access::write, &terminate_instances_action,
-             {.only = {{"Force", {"false"}}, {"SkipOsShutdown", {"false"}}}}),
+             {.only = {{"SkipOsShutdown", {"false"}}}}),
       // The console is always read from the running guest: `Latest` asks for what is done anyway.
       action("GetConsoleOutput", Access::read, &get_console_output, {.finish = &finish_console_output})};
   for (auto& row : instance_attribute_actions()) actions.push_back(std::move(row));

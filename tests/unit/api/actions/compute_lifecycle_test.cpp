@@ -75,6 +75,66 @@ TEST_F(InstanceLifecycle, StartIsRefusedWhereTheHostIsFull) {
   EXPECT_EQ(state(id), "stopped");
 }
 
+TEST_F(InstanceLifecycle, StartIsRefusedWhileTheHostIsDown) {
+  const auto id = stopped();
+  ask(alice, [](Scope& scope) { return scope.tx.execute("UPDATE host SET state = 'down'"); });
+
+  const auto refused = start(id);
+
+  EXPECT_EQ(refused.error().code, Code::insufficient_instance_capacity);
+  EXPECT_NE(refused.error().message.find("its host is down"), std::string::npos);
+}
+
+TEST_F(InstanceLifecycle, StoppedCountsAsInstanceButNotItsVcpus) {
+  const auto id = stopped();
+  EXPECT_EQ(used(Name::instances), 1);
+  EXPECT_EQ(used(Name::vcpus), 0);
+
+  must(start(id));
+  EXPECT_EQ(used(Name::vcpus), 2);
+
+  must(stop(stopped()));  // of another one, twice: nothing is given back twice
+  EXPECT_EQ(used(Name::vcpus), 2);
+}
+
+TEST_F(InstanceLifecycle, StartIsRefusedOverTheVcpuQuota) {
+  const auto id = stopped();
+  run_one();
+  ask(alice, [](Scope& scope) {
+    quota::set_limit(scope, Name::vcpus, 3);
+    return 0;
+  });
+
+  EXPECT_EQ(start(id).error().code, Code::vcpu_limit_exceeded);
+
+  EXPECT_EQ(state(id), "stopped");
+  EXPECT_EQ(used(Name::vcpus), 2);
+}
+
+TEST_F(InstanceLifecycle, Threat_H04_CountersAreARecountWhateverCameAndWent) {
+  std::vector<InstanceId> all;
+  for (int i = 0; i < 6; ++i) all.push_back(running());
+  must(stop(all[0]));  // stopping
+  must(stop(all[1]));
+  observe(all[1], GuestState::stopped);
+  must(stop(all[2]));
+  observe(all[2], GuestState::stopped);
+  must(start(all[2]));  // pending again
+  terminate(all[3]);    // shutting down
+  must(stop(all[4]));
+  observe(all[4], GuestState::stopped);
+  terminate(all[4]);
+  removed(all[4]);  // terminated from stopped
+  terminate(all[5]);
+  removed(all[5]);  // terminated from running
+
+  EXPECT_EQ(used(Name::instances), number("SELECT count(*) FROM instance WHERE state <> 'terminated'"));
+  EXPECT_EQ(used(Name::instances), 4);
+  EXPECT_EQ(used(Name::vcpus), number("SELECT sum(vcpus) FROM instance WHERE state NOT IN ('stopped', 'terminated')"));
+  EXPECT_EQ(used(Name::vcpus), number("SELECT vcpus_used FROM host"));
+  EXPECT_EQ(used(Name::vcpus), 6);
+}
+
 TEST_F(InstanceLifecycle, WordsAboutAnEarlierStartAreIgnored) {
   const auto id = stopped();
   must(start(id));
@@ -192,6 +252,31 @@ TEST_F(InstanceLifecycle, LaunchThatFailsTooLongIsGivenUp) {
   EXPECT_EQ(*find(id).state_reason->code, "Server.InternalError");
 }
 
+TEST_F(InstanceLifecycle, ALaunchHasItsTimeFromItsFirstFailureHoweverLongTheHostWasAway) {
+  const auto id = run_one();
+  clock_.advance(std::chrono::hours(1));
+
+  observe(id, GuestState::failed);
+  clock_.advance(std::chrono::minutes(4));
+  observe(id, GuestState::failed);
+
+  EXPECT_EQ(state(id), "pending");
+}
+
+TEST_F(InstanceLifecycle, FailuresOfAnEarlierStartDoNotCountAgainstThisOne) {
+  const auto id = run_one();
+  observe(id, GuestState::failed);
+  observe(id, GuestState::running);
+  must(stop(id));
+  observe(id, GuestState::stopped);
+  clock_.advance(std::chrono::hours(1));
+
+  must(start(id));
+  observe(id, GuestState::failed);
+
+  EXPECT_EQ(state(id), "pending");
+}
+
 TEST_F(InstanceLifecycle, TerminationFreesEverythingOnceTheHostHasLetGo) {
   const auto id = running();
   volumes_ready();
@@ -231,6 +316,21 @@ TEST_F(InstanceLifecycle, VolumesThatAreToStayBecomeAvailable) {
       must(call<ec2::DescribeVolumesResult>(alice, "DescribeVolumes", ec2::DescribeVolumesRequest{})).volumes;
   ASSERT_EQ(volumes.size(), 1U);
   EXPECT_EQ(*volumes[0].state, "available");
+}
+
+TEST_F(InstanceLifecycle, AForcedTerminationIsOneWhoseGuestIsGivenTimeAndThenCutOff) {
+  const auto id = running();
+  tell_hosts();
+  auto request = naming<ec2::TerminateInstancesRequest>(id);
+  request.force = true;
+
+  must(call<ec2::TerminateInstancesResult>(alice, "TerminateInstances", request));
+
+  EXPECT_EQ(state(id), "shutting-down");
+  removed(id);
+  EXPECT_EQ(state(id), "terminated");
+  request.skip_os_shutdown = true;
+  EXPECT_FALSE(call<ec2::TerminateInstancesResult>(alice, "TerminateInstances", request)) << "it cannot be skipped";
 }
 
 TEST_F(InstanceLifecycle, TerminateIsIdempotentAndFinal) {
