@@ -51,7 +51,8 @@ void cut(const fs::path& log) {
   old.replace_extension(".old");
   auto fresh = log;
   fresh.replace_extension(".new");
-  // The directory belongs to QEMU's user: no link that it plants may be followed, no file of its making written to.
+  // Only root writes here now, but a directory of an earlier release was QEMU's: no link is followed, no file of
+  // another making written to.
   ::unlink(fresh.c_str());
   {
     const UniqueFd out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -68,32 +69,38 @@ void cut(const fs::path& log) {
     spdlog::warn("console: cannot cut {}: {}", log.string(), std::strerror(errno));
 }
 
+Result<void> own(const fs::path& directory, const FileOwner& owner) {
+  if (::chown(directory.c_str(), owner.uid, owner.gid) == 0) return {};
+  return fail(internal_error(fmt::format("{}: {}", directory.string(), std::strerror(errno))));
+}
+
 }  // namespace
 
 Result<ConsoleLogs> ConsoleLogs::create(fs::path directory) {
-  // 17 digits, a slash and ".vnc"
+  // 17 digits, a slash and ".tty"; the screens' path is no longer.
   if (directory.string().size() + 22 > max_socket_path) {
     return fail(Code::invalid_parameter_value,
                 fmt::format("The state directory's path is too long: console sockets allow {} characters for {}",
                             max_socket_path - 22, directory.string()));
   }
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (!error) fs::permissions(directory, fs::perms::owner_all, error);
-  if (error) return fail(internal_error(fmt::format("{}: {}", directory.string(), error.message())));
-  return ConsoleLogs(std::move(directory));
+  ConsoleLogs logs(std::move(directory));
+  for (const auto& made : {logs.directory_, logs.screens()}) {
+    std::error_code error;
+    fs::create_directories(made, error);
+    if (!error) fs::permissions(made, fs::perms::owner_all, error);
+    if (error) return fail(internal_error(fmt::format("{}: {}", made.string(), error.message())));
+  }
+  TRY_VOID(own(logs.directory_, {.uid = ::geteuid(), .gid = ::getegid()}));  // earlier releases gave it to QEMU
+  return logs;
 }
 
-Result<void> ConsoleLogs::give_to(const FileOwner& owner) const {
-  if (::chown(directory_.c_str(), owner.uid, owner.gid) != 0) {
-    return fail(internal_error(fmt::format("{}: {}", directory_.string(), std::strerror(errno))));
-  }
-  return {};
-}
+Result<void> ConsoleLogs::give_to(const FileOwner& owner) const { return own(screens(), owner); }
 
 DomainFiles ConsoleLogs::files(const InstanceId& id) const {
   const auto base = (directory_ / stem(id)).string();
-  return {.console_log = base + ".log", .console_socket = base + ".tty", .vnc_socket = base + ".vnc"};
+  return {.console_log = base + ".log",
+          .console_socket = base + ".tty",
+          .vnc_socket = (screens() / (stem(id) + ".vnc")).string()};
 }
 
 Result<std::string> ConsoleLogs::tail(const InstanceId& id) const {
@@ -118,8 +125,9 @@ void ConsoleLogs::rotate() const {
 void ConsoleLogs::remove(const InstanceId& id) const {
   std::error_code error;
   std::vector<fs::path> its;  // also what virtlogd has put aside: .log.0, .log.1, ...
-  for (const auto& entry : fs::directory_iterator(directory_, error))
-    if (entry.path().filename().string().starts_with(stem(id) + ".")) its.push_back(entry.path());
+  for (const auto& directory : {directory_, screens()})
+    for (const auto& entry : fs::directory_iterator(directory, error))
+      if (entry.path().filename().string().starts_with(stem(id) + ".")) its.push_back(entry.path());
   for (const auto& file : its) fs::remove(file, error);
 }
 

@@ -18,10 +18,12 @@ class ConsoleLogs {
   static constexpr std::size_t kept_bytes = 64 << 10;
   static constexpr std::size_t rotated_at_bytes = 1 << 20;
 
-  /// Makes the directory, readable by root alone. Errors: the path is too long for the sockets in it.
+  /// Makes the directory, and beside it the one of the screens' sockets, both for root alone. Errors: the path is too
+  /// long for the sockets in it.
   static Result<ConsoleLogs> create(std::filesystem::path directory);
 
-  /// Lets QEMU, running as this user, make its sockets here; root reads everything anyway.
+  /// Lets QEMU, running as this user, make its screens' sockets. The logs and the serial sockets are opened by libvirt
+  /// as root: were their directory QEMU's, a link planted there would make root write elsewhere.
   Result<void> give_to(const FileOwner& owner) const;
 
   DomainFiles files(const InstanceId& id) const;
@@ -35,6 +37,7 @@ class ConsoleLogs {
 
  private:
   explicit ConsoleLogs(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  std::filesystem::path screens() const { return directory_.parent_path() / "screens"; }
   std::filesystem::path directory_;
 };
 

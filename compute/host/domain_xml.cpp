@@ -6,6 +6,7 @@
 #include <array>
 #include <pugixml.hpp>
 #include <set>
+#include <span>
 #include <sstream>
 
 namespace virga::compute {
@@ -44,9 +45,16 @@ void append_identity(pugi::xml_node domain, const DomainSpec& spec, const Domain
   set(mark, "start", std::to_string(spec.start_number));
 }
 
-void append_size(pugi::xml_node domain, const DomainSpec& spec) {
+// What QEMU may take beside the guest's memory: code, translation buffer, tables of its disks' clusters, screen.
+// Generous, since whoever crosses it is killed: the bound is for a QEMU that a guest makes grow without end.
+std::int64_t memory_limit_mib(const DomainSpec& spec) { return spec.memory_mib + spec.memory_mib / 8 + 768; }
+
+void append_size(pugi::xml_node domain, const DomainSpec& spec, const DomainSettings& settings) {
   for (const char* name : {"memory", "currentMemory"}) {
     set(text_child(domain, name, std::to_string(spec.memory_mib)), "unit", "MiB");
+  }
+  if (settings.limit_memory) {
+    set(text_child(child(domain, "memtune"), "hard_limit", std::to_string(memory_limit_mib(spec))), "unit", "MiB");
   }
   text_child(domain, "vcpu", std::to_string(spec.vcpus));
 }
@@ -105,6 +113,21 @@ void append_machine(pugi::xml_node domain, const DomainSettings& settings) {
   text_child(domain, "on_crash", "destroy");
 }
 
+// The chain is told and ends: libvirt neither looks into the files for more of it nor makes QEMU's user the owner of
+// what other guests read too.
+void append_backing(pugi::xml_node parent, std::span<const std::string> chain) {
+  auto node = child(parent, "backingStore");
+  if (chain.empty()) return;
+  set(node, "type", "file");
+  set(child(node, "format"), "type", "qcow2");
+  auto source = child(node, "source");
+  set(source, "file", chain.front());
+  auto label = child(source, "seclabel");
+  set(label, "model", "dac");
+  set(label, "relabel", "no");
+  append_backing(node, chain.subspan(1));
+}
+
 Result<void> append_disk(pugi::xml_node parent, const DomainDisk& disk, const DomainSettings& settings) {
   if (disk.slot < 0 || disk.slot > max_slot) {
     return fail(internal_error(fmt::format("disk {}: slot {} out of range", disk.volume.str(), disk.slot)));
@@ -121,6 +144,7 @@ Result<void> append_disk(pugi::xml_node parent, const DomainDisk& disk, const Do
   // A full disk of the host must not reach the guest as I/O errors, which file systems answer by going read-only.
   set(driver, "error_policy", "stop");
   set(child(node, "source"), "file", disk.path);
+  append_backing(node, disk.backing);
   auto target = child(node, "target");
   set(target, "dev", disk_target(disk.slot));
   set(target, "bus", "virtio");
@@ -212,7 +236,7 @@ Result<std::string> domain_xml(const DomainSpec& spec, const DomainSettings& set
   auto domain = child(document, "domain");
   set(domain, "type", settings.accelerator == Accelerator::kvm ? "kvm" : "qemu");
   append_identity(domain, spec, settings);
-  append_size(domain, spec);
+  append_size(domain, spec, settings);
   append_sysinfo(domain, spec, settings);
   append_machine(domain, settings);
   auto devices = child(domain, "devices");

@@ -21,6 +21,7 @@ struct DomainSettings {
   std::string realm;                           ///< four hex digits: whose domain it is
   Accelerator accelerator = Accelerator::tcg;  ///< kvm or tcg: already decided
   std::string disk_cache = "none";             ///< libvirt's word
+  bool limit_memory = false;                   ///< bound QEMU's whole memory (where libvirt has cgroups to do it with)
   int pci_ports = 36;                          ///< root ports: base devices take 5, each disk and NIC one
 };
 

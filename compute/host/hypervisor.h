@@ -21,6 +21,8 @@ struct DomainDisk {
   VolumeId volume;
   std::string path;
   int slot = 0;  ///< 0: vda, 1: vdb, ...
+  /// The qcow2 files below it, nearest first: what QEMU may read, and whose owner stays as it is.
+  std::vector<std::string> backing = {};
 };
 
 struct DomainNic {
@@ -67,6 +69,8 @@ class Hypervisor {
   virtual Result<HypervisorInfo> info() = 0;
   /// All domains of this installation, on or off.
   virtual Result<std::vector<Domain>> list() = 0;
+  /// One domain, without waiting for what others are busy with; nothing if it is not defined.
+  virtual Result<std::optional<Domain>> look_at(const InstanceId& id) = 0;
   /// Defines the domain (replacing an older definition that is off) and starts it with its CPUs stopped.
   virtual Result<void> start_paused(const DomainSpec& spec) = 0;
   virtual Result<void> resume(const InstanceId& id) = 0;
@@ -92,6 +96,9 @@ class Hypervisor {
   /// Calls `changed` (from any thread, quickly) whenever something may have changed: a guest stopped, a disk went, the
   /// connection came back. Set once, before the first other call.
   virtual void on_change(std::function<void()> changed) = 0;
+  /// Calls `ended` (from any thread, quickly) as soon as a guest is off, whoever ended it. It may be called for guests
+  /// of others, and late; look_at() tells the truth. Set once, before the first other call.
+  virtual void on_end(std::function<void(const InstanceId&)> ended) = 0;
 };
 
 }  // namespace virga::compute

@@ -62,6 +62,9 @@ void on_close(virConnectPtr connection, int reason, void* opaque) {
 template <class State>
 int on_lifecycle(virConnectPtr, virDomainPtr domain, int event, int detail, void* opaque) {
   spdlog::debug("libvirt: {} event {} detail {}", virDomainGetName(domain), event, detail);
+  if (event == VIR_DOMAIN_EVENT_STOPPED || event == VIR_DOMAIN_EVENT_CRASHED) {
+    static_cast<Callback<State>*>(opaque)->state->events.ended(virDomainGetName(domain));
+  }
   Callback<State>::notify(opaque);
   return 0;
 }

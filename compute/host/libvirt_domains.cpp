@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "compute/host/guest_user.h"
+
 namespace virga::compute {
 namespace {
 
@@ -72,9 +74,36 @@ Result<std::optional<FileOwner>> guest_owner(virConnectPtr connection) {
   return read_guest_owner(xml.text);
 }
 
+Result<void> let_guest_read(virConnectPtr connection, std::span<const DomainDisk> disks) {
+  const bool any =
+      std::any_of(disks.begin(), disks.end(), [](const DomainDisk& disk) { return !disk.backing.empty(); });
+  if (!any) return {};
+  const auto owner = TRY(guest_owner(connection));
+  if (!owner) return {};
+  const auto readers = TRY(guest_readers(*owner));
+  for (const auto& disk : disks)
+    for (const auto& file : disk.backing) TRY_VOID(let_read(file, readers));
+  return {};
+}
+
 Result<DomainHandle> find_domain(virConnectPtr connection, const std::string& realm, const InstanceId& id) {
   DomainHandle domain(virDomainLookupByUUIDString(connection, domain_uuid(realm, id).c_str()));
   if (!domain && !was_gone()) return fail(last_libvirt_error("look up"));
+  return domain;
+}
+
+Result<std::optional<Domain>> describe_domain(virDomainPtr handle, const std::string& realm) {
+  auto xml = xml_of(handle);
+  if (!xml && was_gone()) return std::nullopt;
+  if (!xml) return fail(std::move(xml.error()));
+  const auto facts = read_domain(*xml);
+  if (!facts || facts->realm != realm) return std::nullopt;
+  auto state = state_of(handle);
+  if (!state && was_gone()) return std::nullopt;
+  if (!state) return fail(std::move(state.error()));
+  Domain domain{facts->id, facts->start_number, state->state, state->exit_reason, {}};
+  // A definition lists the disks of the last start; a domain that is off has none of them open.
+  if (domain.state != DomainState::off) domain.disks = facts->disks;
   return domain;
 }
 
@@ -86,18 +115,8 @@ Result<std::vector<Domain>> list_domains(virConnectPtr connection, const std::st
   free(raw);
   std::vector<Domain> domains;
   for (const auto& handle : handles) {
-    auto xml = xml_of(handle.get());
-    if (!xml && was_gone()) continue;
-    if (!xml) return fail(std::move(xml.error()));
-    const auto facts = read_domain(*xml);
-    if (!facts || facts->realm != realm) continue;
-    auto state = state_of(handle.get());
-    if (!state && was_gone()) continue;
-    if (!state) return fail(std::move(state.error()));
-    Domain domain{facts->id, facts->start_number, state->state, state->exit_reason, {}};
-    // A definition lists the disks of the last start; a domain that is off has none of them open.
-    if (domain.state != DomainState::off) domain.disks = facts->disks;
-    domains.push_back(std::move(domain));
+    auto domain = TRY(describe_domain(handle.get(), realm));
+    if (domain) domains.push_back(std::move(*domain));
   }
   return domains;
 }
@@ -155,7 +174,9 @@ Result<void> undefine_domain(virDomainPtr domain) {
 Result<void> attach_volume(virDomainPtr domain, const DomainDisk& disk, const DomainSettings& settings) {
   const auto state = TRY(state_of(domain));
   if (state.state == DomainState::off) return fail(not_running("attach"));
-  if (find_disk(TRY(xml_of(domain)), disk.volume)) return {};
+  const auto before = TRY(xml_of(domain));
+  if (find_disk(before, disk.volume)) return {};
+  TRY_VOID(let_guest_read(virDomainGetConnect(domain), {&disk, 1}));
   const auto xml = TRY(disk_xml(disk, settings));
   if (virDomainAttachDeviceFlags(domain, xml.c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0) {
     return fail(last_libvirt_error("attach " + disk.volume.str()));

@@ -5,6 +5,7 @@
 // what the caller's closure owns.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,16 @@
 
 namespace virga::compute {
 
-/// Whom QEMU runs as, who must be able to make sockets in the consoles' directory.
+/// Whom QEMU runs as; nothing where libvirt does not say.
 Result<std::optional<FileOwner>> guest_owner(virConnectPtr connection);
+/// Lets that user read what lies below the disks (see guest_user.h).
+Result<void> let_guest_read(virConnectPtr connection, std::span<const DomainDisk> disks);
 
 /// The instance's domain; nullptr if it is not defined.
 Result<DomainHandle> find_domain(virConnectPtr connection, const std::string& realm, const InstanceId& id);
 
+/// What there is to say of a domain; nothing if it is of another realm, or gone meanwhile.
+Result<std::optional<Domain>> describe_domain(virDomainPtr domain, const std::string& realm);
 Result<std::vector<Domain>> list_domains(virConnectPtr connection, const std::string& realm);
 /// Success if this very start of it is on already; IncorrectState if an earlier one is.
 Result<void> define_and_start_paused(virConnectPtr connection, const std::string& realm, const DomainSpec& spec,

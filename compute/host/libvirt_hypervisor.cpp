@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -40,10 +41,19 @@ class Watch {
     const std::lock_guard lock(mutex_);
     notify_ = std::move(notify);
   }
+  void set_end(std::function<void(const InstanceId&)> ended) {
+    const std::lock_guard lock(mutex_);
+    ended_ = std::move(ended);
+  }
   // The lock is held over the call, so that nobody is told after set({}) has returned.
   void tell() {
     const std::lock_guard lock(mutex_);
     if (notify_) notify_();
+  }
+  void tell_end(const std::string& domain) {
+    const auto id = InstanceId::parse(domain);  // domains of others have other names
+    const std::lock_guard lock(mutex_);
+    if (ended_ && id) ended_(*id);
   }
   void count_reset(const std::string& domain) {
     const std::lock_guard lock(mutex_);
@@ -62,8 +72,11 @@ class Watch {
  private:
   mutable std::mutex mutex_;
   std::function<void()> notify_;
+  std::function<void(const InstanceId&)> ended_;
   std::map<std::string, std::uint64_t> resets_;
 };
+
+enum class MemoryLimits { untried, work, refused };
 
 class LibvirtHypervisor final : public Hypervisor {
  public:
@@ -74,14 +87,19 @@ class LibvirtHypervisor final : public Hypervisor {
         problems_(std::move(problems)),
         connection_(options.uri,
                     {.changed = [watch = watch_] { watch->tell(); },
+                     .ended = [watch = watch_](const std::string& domain) { watch->tell_end(domain); },
                      .reset = [watch = watch_](const std::string& domain) { watch->count_reset(domain); }}),
         housekeeper_([this](const std::stop_token& stop) { keep_house(stop); }) {}
-  ~LibvirtHypervisor() override { on_change({}); }
+  ~LibvirtHypervisor() override {
+    on_change({});
+    on_end({});
+  }
 
   bool wait_connected(milliseconds timeout) { return connection_.wait_connected(timeout); }
 
   Result<HypervisorInfo> info() override;
   Result<std::vector<Domain>> list() override;
+  Result<std::optional<Domain>> look_at(const InstanceId& id) override;
   Result<void> start_paused(const DomainSpec& spec) override;
   Result<void> resume(const InstanceId& id) override {
     return on_domain("resume", quick, id, Absent::error, resume_domain);
@@ -122,6 +140,7 @@ class LibvirtHypervisor final : public Hypervisor {
   Result<std::string> console_output(const InstanceId& id) override { return consoles_.tail(id); }
   Result<std::string> console_socket(const InstanceId& id) override;
   void on_change(std::function<void()> notify) override { watch_->set(std::move(notify)); }
+  void on_end(std::function<void(const InstanceId&)> ended) override { watch_->set_end(std::move(ended)); }
 
  private:
   enum class Absent { success, error };  ///< what it means when the domain is not defined
@@ -139,6 +158,9 @@ class LibvirtHypervisor final : public Hypervisor {
   const ConsoleLogs consoles_;
   const std::vector<std::string> problems_;
   const std::shared_ptr<Watch> watch_ = std::make_shared<Watch>();
+  // shared: a start that missed its deadline goes on without us
+  const std::shared_ptr<std::atomic<MemoryLimits>> memory_limits_ =
+      std::make_shared<std::atomic<MemoryLimits>>(MemoryLimits::untried);
   std::mutex mutex_;  ///< of facts_
   std::optional<HypervisorInfo> facts_;
   LibvirtCalls calls_{{}};
@@ -188,16 +210,45 @@ Result<std::vector<Domain>> LibvirtHypervisor::list() {
   return domains;
 }
 
+Result<std::optional<Domain>> LibvirtHypervisor::look_at(const InstanceId& id) {
+  const auto look = [realm = settings_.realm, id](virConnectPtr connection) -> Result<std::optional<Domain>> {
+    const auto handle = TRY(find_domain(connection, realm, id));
+    if (!handle) return std::nullopt;
+    return describe_domain(handle.get(), realm);
+  };
+  auto domain = TRY(call<std::optional<Domain>>("look", quick, look));
+  if (domain) domain->resets = watch_->resets(id);
+  return domain;
+}
+
+// Whether libvirt can bound a guest's memory depends on its cgroups, its rights and its settings: it is tried.
+Result<void> start_with_limit(virConnectPtr connection, const DomainSpec& spec, const DomainSettings& settings,
+                              const DomainFiles& files, std::atomic<MemoryLimits>& limits) {
+  const auto bare = TRY(domain_xml(spec, settings, files));
+  if (limits == MemoryLimits::refused) return define_and_start_paused(connection, settings.realm, spec, bare);
+  auto with_limit = settings;
+  with_limit.limit_memory = true;
+  const auto limited = TRY(domain_xml(spec, with_limit, files));
+  auto started = define_and_start_paused(connection, settings.realm, spec, limited);
+  if (started) limits = MemoryLimits::work;
+  if (started || limits == MemoryLimits::work) return started;
+  TRY_VOID(define_and_start_paused(connection, settings.realm, spec, bare));
+  spdlog::warn("hypervisor: libvirt sets no memory limits here, QEMU's memory is not bounded: {}",
+               describe(started.error()));
+  limits = MemoryLimits::refused;
+  return {};
+}
+
 Result<void> LibvirtHypervisor::start_paused(const DomainSpec& spec) {
-  auto xml = TRY(domain_xml(spec, settings_, consoles_.files(spec.id)));
-  auto started =
-      call<bool>("start", start,
-                 [spec, xml, realm = settings_.realm, consoles = consoles_](virConnectPtr connection) -> Result<bool> {
-                   // Another libvirtd may answer than the last time, so this is asked at each start.
-                   if (const auto owner = TRY(guest_owner(connection))) TRY_VOID(consoles.give_to(*owner));
-                   TRY_VOID(define_and_start_paused(connection, realm, spec, xml));
-                   return true;
-                 });
+  auto started = call<bool>("start", start,
+                            [spec, settings = settings_, consoles = consoles_,
+                             limits = memory_limits_](virConnectPtr connection) -> Result<bool> {
+                              // Another libvirtd may answer than the last time, so this is asked at each start.
+                              if (const auto owner = TRY(guest_owner(connection))) TRY_VOID(consoles.give_to(*owner));
+                              TRY_VOID(let_guest_read(connection, spec.disks));
+                              TRY_VOID(start_with_limit(connection, spec, settings, consoles.files(spec.id), *limits));
+                              return true;
+                            });
   if (!started) return fail(within(spec.id.str(), std::move(started.error())));
   return {};
 }

@@ -144,6 +144,15 @@ Result<std::vector<Domain>> SimulatedHypervisor::list() {
   return domains;
 }
 
+Result<std::optional<Domain>> SimulatedHypervisor::look_at(const InstanceId& id) {
+  TRY_VOID(faults_.enter("hypervisor.look_at", id.str()));
+  const std::lock_guard lock(mutex_);
+  settle();
+  const auto found = guests_.find(id);
+  if (found == guests_.end()) return std::nullopt;
+  return found->second.as_domain();
+}
+
 Result<void> SimulatedHypervisor::check_room(const DomainSpec& spec) const {
   std::int64_t used = 0;
   for (const auto& [id, guest] : guests_)

@@ -43,6 +43,7 @@ class SimulatedHypervisor final : public Hypervisor {
 
   Result<HypervisorInfo> info() override;
   Result<std::vector<Domain>> list() override;
+  Result<std::optional<Domain>> look_at(const InstanceId& id) override;
   Result<void> start_paused(const DomainSpec& spec) override;
   Result<void> resume(const InstanceId& id) override;
   Result<void> shutdown(const InstanceId& id) override;
@@ -56,6 +57,8 @@ class SimulatedHypervisor final : public Hypervisor {
   /// The simulated guests have no interactive console: UnsupportedOperation.
   Result<std::string> console_socket(const InstanceId& id) override;
   void on_change(std::function<void()> changed) override;
+  /// Simulated guests end without a word of their own: on_change tells, as of everything else.
+  void on_end(std::function<void(const InstanceId&)> /*ended*/) override {}
 
   // What happens to guests without the host's doing.
   Result<void> guest_poweroff(const InstanceId& id);

@@ -50,6 +50,20 @@ Result<void> InstanceSteps::run(const InstanceStep& step, const InstanceFacts& f
   return {};
 }
 
+Result<compute::DomainDisk> InstanceSteps::domain_disk(const compute::WantedDisk& disk) const {
+  const auto documents = shared_.documents.current();
+  const auto found = documents->volumes.find(disk.volume);
+  // Without the document nothing says what the volume is an overlay on, and a guest would see zeros in its place.
+  if (found == documents->volumes.end() || found->second->remnant) {
+    return fail(Code::incorrect_state, "The volume " + disk.volume.str() + " is not on the instance's host.");
+  }
+  const auto& volumes = shared_.ports.volumes;
+  return compute::DomainDisk{.volume = disk.volume,
+                             .path = volumes.path(disk.volume),
+                             .slot = disk.slot,
+                             .backing = volumes.backing(found->second->wanted)};
+}
+
 Result<void> InstanceSteps::launch(const compute::WantedInstance& wanted, const GuestRecord& before) {
   auto done = start_paused(wanted);
   if (done) done = plug_and_resume(wanted);
@@ -73,7 +87,8 @@ Result<void> InstanceSteps::start_paused(const compute::WantedInstance& wanted) 
                            .disks = {},
                            .nics = {}};
   for (const auto& disk : wanted.disks) {
-    spec.disks.push_back({.volume = disk.volume, .path = shared_.ports.volumes.path(disk.volume), .slot = disk.slot});
+    auto opened = TRY(domain_disk(disk));
+    spec.disks.push_back(std::move(opened));
   }
   auto nics = wanted.nics;
   std::sort(nics.begin(), nics.end(), [](const auto& a, const auto& b) { return a.device_index < b.device_index; });
@@ -171,8 +186,8 @@ Result<void> InstanceSteps::reboot(const InstanceFacts& facts) {
 Result<void> InstanceSteps::attach(const compute::WantedInstance& wanted, const VolumeId& volume) {
   for (const auto& disk : wanted.disks) {
     if (disk.volume != volume) continue;
-    return shared_.ports.hypervisor.attach_disk(
-        wanted.id, {.volume = volume, .path = shared_.ports.volumes.path(volume), .slot = disk.slot});
+    const auto plugged = TRY(domain_disk(disk));
+    return shared_.ports.hypervisor.attach_disk(wanted.id, plugged);
   }
   return {};
 }

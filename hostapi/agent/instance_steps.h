@@ -25,6 +25,7 @@ class InstanceSteps {
   Result<void> plug_and_resume(const compute::WantedInstance& wanted);
   /// Takes a launch back, so that the next one begins from nothing.
   void undo_launch(const compute::WantedInstance& wanted, const GuestRecord& before);
+  Result<compute::DomainDisk> domain_disk(const compute::WantedDisk& disk) const;
   Result<std::string> create_tap(const compute::WantedNic& nic);
   Result<void> plug(const compute::WantedNic& nic);
   Result<void> plug(const compute::WantedInstance& wanted, const NetworkInterfaceId& interface);

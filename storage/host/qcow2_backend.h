@@ -34,6 +34,7 @@ class Qcow2Backend final : public VolumeBackend {
   Result<void> remove(const VolumeId& id) override;
   Result<std::vector<ObservedVolume>> list() override;
   std::string path(const VolumeId& id) const override;
+  std::vector<std::string> backing(const WantedVolume& volume) const override;
   Result<ObservedImage> import_image(const ImageId& id, const std::string& source_path) override;
   Result<void> remove_image(const ImageId& id) override;
   Result<std::vector<ObservedImage>> list_images() override;

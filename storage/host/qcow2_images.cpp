@@ -45,6 +45,11 @@ class ImportMark {
 
 }  // namespace
 
+std::vector<std::string> Qcow2Backend::backing(const WantedVolume& volume) const {
+  if (volume.image.empty()) return {};
+  return {images_.path_of(disk_name(volume.image))};
+}
+
 Result<ObservedImage> Qcow2Backend::observe(const ImageId& id) const {
   constexpr std::size_t max_record_bytes = 4096;
   if (!TRY(images_.find(record_name(id))))

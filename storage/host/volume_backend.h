@@ -26,6 +26,9 @@ class VolumeBackend {
   virtual Result<std::vector<ObservedVolume>> list() = 0;
   /// The qcow2 file a hypervisor opens.
   virtual std::string path(const VolumeId& id) const = 0;
+  /// The qcow2 files that a volume is an overlay on, nearest first; by what is wanted, not by what a file's header says,
+  /// which a hypervisor that was broken into may have written. Nothing for backends without such files.
+  virtual std::vector<std::string> backing(const WantedVolume& /*volume*/) const { return {}; }
 
   /// Imports a file as the image's bytes: checks the header itself, refuses whatever refers to other files or is of an
   /// odd format, converts in a sandbox with limits, writes the hash. Slow (seconds to minutes).

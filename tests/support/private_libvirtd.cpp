@@ -1,16 +1,20 @@
 #include "tests/support/private_libvirtd.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
 #include "core/assert.h"
 #include "core/command_runner.h"
+#include "core/unique_fd.h"
 #include "tests/support/eventually.h"
 
 namespace virga::test {
@@ -60,6 +64,13 @@ int run(const std::vector<std::string>& argv) {
   if (!result || result->timed_out) return 124;
   if (result->exit_code != 0) std::fputs(result->standard_error.c_str(), stderr);
   return result->exit_code;
+}
+
+bool wait_for_end(int pid, std::chrono::milliseconds deadline) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return errno == ESRCH;
+  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, static_cast<int>(deadline.count())) == 1;
 }
 
 std::optional<std::string> no_guests_reason() {

@@ -2,6 +2,7 @@
 
 // A libvirtd of the test's own (scripts/private-libvirtd), its guests' processes, and the tiny guest image.
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@ namespace virga::test {
 
 /// Runs a program; its exit code, 124 after a minute.
 int run(const std::vector<std::string>& argv);
+
+/// Waits for a process to end, also one that is nobody's child and stays a zombie. False at the deadline.
+bool wait_for_end(int pid, std::chrono::milliseconds deadline);
 
 /// Why tests with real guests cannot run here; nothing if they can.
 std::optional<std::string> no_guests_reason();

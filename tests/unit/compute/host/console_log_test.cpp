@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -76,18 +77,29 @@ TEST_F(ConsoleLogsTest, RemovesAllOfAnInstanceAndNothingElse) {
   const auto other = InstanceId::trusted("i-0123456789abcdef1");
   guest_writes(std::string(ConsoleLogs::rotated_at_bytes + 1, 'a'));
   logs_.rotate();
+  std::ofstream(logs_.files(id).vnc_socket) << "stands for the socket";
   std::ofstream(logs_.files(other).console_log) << "other";
 
   logs_.remove(id);
 
   EXPECT_EQ(logs_.tail(id).value(), "");
+  EXPECT_FALSE(std::filesystem::exists(logs_.files(id).vnc_socket));
   EXPECT_EQ(logs_.tail(other).value(), "other");
 }
 
-TEST_F(ConsoleLogsTest, IsForRootAlone) {
-  struct stat status {};
-  ASSERT_EQ(::stat(logs_.directory().c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+TEST_F(ConsoleLogsTest, Threat_F02_QemuWritesNoDirectoryThatRootWritesIn) {
+  const auto files = logs_.files(id);
+  const auto logs = std::filesystem::path(files.console_log).parent_path();
+  const auto screens = std::filesystem::path(files.vnc_socket).parent_path();
+  ASSERT_TRUE(logs_.give_to({.uid = ::geteuid(), .gid = ::getegid()}));
+
+  EXPECT_EQ(std::filesystem::path(files.console_socket).parent_path(), logs);
+  EXPECT_NE(screens, logs);
+  for (const auto& directory : {logs, screens}) {
+    struct stat status {};
+    ASSERT_EQ(::stat(directory.c_str(), &status), 0) << directory;
+    EXPECT_EQ(status.st_mode & 0777U, 0700U) << directory;
+  }
 }
 
 TEST_F(ConsoleLogsTest, DoesNotFollowALinkPlantedInItsPlace) {

@@ -22,7 +22,7 @@ DomainSpec guest() {
   spec.instance_type = "t3.micro";
   spec.vcpus = 2;
   spec.memory_mib = 1024;
-  spec.disks = {{root, "/volumes/root.qcow2", 0}, {data, "/volumes/data.qcow2", 1}};
+  spec.disks = {{root, "/volumes/root.qcow2", 0, {"/images/base.qcow2"}}, {data, "/volumes/data.qcow2", 1}};
   spec.nics = {{NetworkInterfaceId::trusted("eni-0123456789abcdef0"), "vt00aa00000001", "02:00:00:00:00:01"}};
   return spec;
 }
@@ -93,6 +93,13 @@ constexpr const char* golden = R"(<domain type="qemu">
   <disk type="file" device="disk">
    <driver name="qemu" type="qcow2" cache="none" discard="unmap" detect_zeroes="unmap" error_policy="stop" />
    <source file="/volumes/root.qcow2" />
+   <backingStore type="file">
+    <format type="qcow2" />
+    <source file="/images/base.qcow2">
+     <seclabel model="dac" relabel="no" />
+    </source>
+    <backingStore />
+   </backingStore>
    <target dev="vda" bus="virtio" />
    <serial>vol0123456789abcdef0</serial>
    <boot order="1" />
@@ -100,6 +107,7 @@ constexpr const char* golden = R"(<domain type="qemu">
   <disk type="file" device="disk">
    <driver name="qemu" type="qcow2" cache="none" discard="unmap" detect_zeroes="unmap" error_policy="stop" />
    <source file="/volumes/data.qcow2" />
+   <backingStore />
    <target dev="vdb" bus="virtio" />
    <serial>vol0123456789abcdef1</serial>
   </disk>
@@ -149,6 +157,19 @@ TEST(DomainXml, KvmPassesTheHostsCpuWithoutNesting) {
   EXPECT_THAT(xml, HasSubstr("<feature policy=\"disable\" name=\"vmx\" />"));
   EXPECT_THAT(xml, HasSubstr("<feature policy=\"disable\" name=\"svm\" />"));
   EXPECT_THAT(xml, Not(HasSubstr("tb-cache")));
+}
+
+TEST(DomainXml, Threat_F05_BoundsTheMemoryOfQemuWhereAsked) {
+  EXPECT_THAT(xml_of(guest()), Not(HasSubstr("memtune")));
+  auto with = settings();
+  with.limit_memory = true;
+
+  pugi::xml_document document;
+  ASSERT_TRUE(document.load_string(xml_of(guest(), with).c_str()));
+
+  const auto limit = document.child("domain").child("memtune").child("hard_limit");
+  EXPECT_STREQ(limit.attribute("unit").value(), "MiB");
+  EXPECT_EQ(limit.text().as_int(), 1024 + 128 + 768) << "the guest's, an eighth of it, and QEMU's own";
 }
 
 TEST(DomainXml, Threat_F04_MarkupInStringsStaysText) {
