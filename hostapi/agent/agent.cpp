@@ -58,9 +58,11 @@ Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& conf
       storage_(shared_, imports_),
       network_(shared_, std::move(hooks)),
       compute_(shared_, *records_, config, options.kernel_boot_id),
+      ends_(shared_),
       storage_loop_("storage", ports.clock, [this] { return storage_.pass(); }),
       network_loop_("network", ports.clock, [this] { return network_.pass(); }),
       compute_loop_("compute", ports.clock, [this] { return compute_.pass(); }),
+      ends_loop_("guests' ends", ports.clock, [this] { return ends_.pass(); }),
       import_loop_("import", ports.clock, [this] { return imports_.pass(); }) {
   imports_.on_done([this] { storage_loop_.wake(); });
   storage_.on_ready([this] { compute_loop_.wake(); });
@@ -76,6 +78,12 @@ Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& conf
     bell->agent->compute_loop_.wake();
     bell->agent->storage_loop_.wake();  // a disk may have been let go
   });
+  ports_.hypervisor.on_end([bell = bell_](const InstanceId& id) {
+    const std::lock_guard lock(bell->mutex);
+    if (bell->agent == nullptr) return;
+    bell->agent->ends_.add(id);
+    bell->agent->ends_loop_.wake();
+  });
 }
 
 Agent::~Agent() {
@@ -90,12 +98,14 @@ void Agent::start() {
   storage_loop_.start();
   network_loop_.start();
   compute_loop_.start();
+  ends_loop_.start();
   import_loop_.start();
 }
 
 void Agent::stop() {
   observed_.close();
   import_loop_.stop();
+  ends_loop_.stop();
   compute_loop_.stop();
   network_loop_.stop();
   storage_loop_.stop();

@@ -4,10 +4,10 @@
 // for that: guests, networks and volumes are kept as last wanted while the control role is away, and brought back after
 // a reboot of the machine.
 //
-// Three reconcilers (storage, network, compute), each on a thread of its own, plus one for imports of images. Each pass
-// reads what is wanted, looks at what is there, plans (plan_*.h, pure), and takes the steps; after kill -9 at any point
-// the next start does the same. One object's failure never stops the others: it is retried with back-off, and the
-// reason is in that object's `problem`.
+// Three reconcilers (storage, network, compute), each on a thread of its own, plus one for imports of images and one
+// that tells of guests' ends. Each pass reads what is wanted, looks at what is there, plans (plan_*.h, pure), and takes
+// the steps; after kill -9 at any point the next start does the same. One object's failure never stops the others: it
+// is retried with back-off, and the reason is in that object's `problem`.
 
 #include <filesystem>
 #include <memory>
@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "hostapi/agent/compute_reconciler.h"
 #include "hostapi/agent/documents.h"
+#include "hostapi/agent/guest_ends.h"
 #include "hostapi/agent/guest_records.h"
 #include "hostapi/agent/images.h"
 #include "hostapi/agent/loop.h"
@@ -32,7 +33,7 @@ namespace virga::hostapi {
 
 struct AgentOptions {
   std::filesystem::path directory;  ///< the agent's own state: documents and records
-  std::string host_identity;   ///< see host_identity()
+  std::string host_identity;        ///< see host_identity()
   std::string host_name;
   std::string version;
   std::string boot_id;         ///< new for each start of the role
@@ -103,9 +104,11 @@ class Agent {
   StorageReconciler storage_;
   NetworkReconciler network_;
   ComputeReconciler compute_;
+  GuestEnds ends_;
   Loop storage_loop_;
   Loop network_loop_;
   Loop compute_loop_;
+  Loop ends_loop_;
   Loop import_loop_;
 };
 

@@ -40,13 +40,54 @@ void Observed::changed() {
 template <class T>
 void Observed::set_list(std::vector<T> HostState::*member, std::vector<T> values) {
   const std::lock_guard lock(mutex_);
+  replace_list(member, std::move(values));
+}
+
+template <class T>
+void Observed::replace_list(std::vector<T> HostState::*member, std::vector<T> values) {
   const bool moved = !same(state_.*member, values);
   state_.*member = std::move(values);
   if (moved) changed();
 }
 
 void Observed::set_instances(std::vector<compute::ObservedInstance> instances) {
-  set_list(&HostState::instances, std::move(instances));
+  const std::lock_guard lock(mutex_);
+  for (auto& instance : instances) keep_end(instance);
+  std::erase_if(ends_, [&](const auto& end) {
+    return std::none_of(instances.begin(), instances.end(), [&](const auto& seen) { return seen.id == end.first; });
+  });
+  replace_list(&HostState::instances, std::move(instances));
+}
+
+void Observed::keep_end(compute::ObservedInstance& instance) {
+  const auto end = ends_.find(instance.id);
+  if (end == ends_.end()) return;
+  const bool from_an_older_look =
+      instance.state == compute::GuestState::running && instance.start_number == end->second.start_number;
+  if (!from_an_older_look) {
+    ends_.erase(end);
+    return;
+  }
+  const auto generation = instance.generation;
+  instance = end->second;
+  instance.generation = generation;
+}
+
+bool Observed::end_instance(const InstanceId& id, std::uint64_t start_number, compute::ExitReason reason) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(state_.instances.begin(), state_.instances.end(),
+                                  [&](const auto& instance) { return instance.id == id; });
+  if (found == state_.instances.end() || found->state != compute::GuestState::running ||
+      found->start_number != start_number) {
+    return false;
+  }
+  found->state = compute::GuestState::exited;
+  found->exit_reason = reason;
+  found->problem.clear();
+  for (auto& disk : found->disks) disk.attached = false;
+  ends_[id] = *found;
+  changed();
+  return true;
 }
 void Observed::set_volumes(std::vector<storage::ObservedVolume> volumes) {
   set_list(&HostState::volumes, std::move(volumes));
@@ -56,8 +97,10 @@ void Observed::set_images(std::vector<storage::ObservedImage> images) {
 }
 void Observed::set_vpcs(std::vector<network::ObservedVpc> vpcs) { set_list(&HostState::vpcs, std::move(vpcs)); }
 
-void Observed::set_instance(const compute::ObservedInstance& instance) {
+void Observed::set_instance(const compute::ObservedInstance& seen) {
+  auto instance = seen;
   const std::lock_guard lock(mutex_);
+  keep_end(instance);
   const auto found = std::find_if(state_.instances.begin(), state_.instances.end(),
                                   [&](const auto& other) { return other.id == instance.id; });
   if (found == state_.instances.end()) {

@@ -26,6 +26,9 @@ class Observed {
   void set_instances(std::vector<compute::ObservedInstance> instances);
   /// Replaces or adds one, ahead of the next set_instances.
   void set_instance(const compute::ObservedInstance& instance);
+  /// Of an instance seen running in this start: it has ended. What is set later from an older look, that it runs in
+  /// this start, does not bring it back. False: it was not seen running in this start, and nothing is changed.
+  bool end_instance(const InstanceId& id, std::uint64_t start_number, compute::ExitReason reason);
   void set_volumes(std::vector<storage::ObservedVolume> volumes);
   void set_images(std::vector<storage::ObservedImage> images);
   void set_vpcs(std::vector<network::ObservedVpc> vpcs);
@@ -44,12 +47,17 @@ class Observed {
  private:
   template <class T>
   void set_list(std::vector<T> HostState::*member, std::vector<T> values);
+  /// With the lock held, as the two below.
+  template <class T>
+  void replace_list(std::vector<T> HostState::*member, std::vector<T> values);
   void changed();
+  void keep_end(compute::ObservedInstance& instance);
 
   mutable std::mutex mutex_;
   std::condition_variable moved_;
   HostState state_;
   std::map<std::string, std::vector<std::string>> problems_;
+  std::map<InstanceId, compute::ObservedInstance> ends_;  ///< reported ahead of the reconciler, until it says the same
   int waiters_ = 0;
   bool closed_ = false;
 };

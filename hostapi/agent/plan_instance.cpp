@@ -106,8 +106,7 @@ void plan_start(const InstanceFacts& facts, InstancePlan& plan) {
     plan.state = GuestState::exited;
     plan.exit_reason = facts.record.exit_reason;
     if (!facts.record.exited) {
-      const auto seen = facts.domain ? facts.domain->exit_reason : ExitReason::none;
-      plan.exit_reason = seen == ExitReason::none ? ExitReason::process_killed : seen;
+      plan.exit_reason = exit_reason_of(facts.domain);
       plan.steps.push_back({.kind = Kind::record_exit, .reason = plan.exit_reason});
     }
     if (!facts.taps_gone) plan.steps.push_back({.kind = Kind::unplug_all});
@@ -154,6 +153,11 @@ std::string InstanceStep::key() const {
 bool InstanceStep::gates() const {
   return kind != Kind::attach_disk && kind != Kind::detach_disk && kind != Kind::plug && kind != Kind::reboot &&
          kind != Kind::reset && kind != Kind::record_exit;
+}
+
+ExitReason exit_reason_of(const std::optional<compute::Domain>& domain) {
+  const auto seen = domain ? domain->exit_reason : ExitReason::none;
+  return seen == ExitReason::none ? ExitReason::process_killed : seen;
 }
 
 InstancePlan plan_instance(const InstanceFacts& facts) {

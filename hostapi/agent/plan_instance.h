@@ -87,6 +87,9 @@ struct InstancePlan {
 /// The power button is pressed again after this long: a guest that was still booting did not see the first time.
 constexpr std::chrono::milliseconds power_button_repeat{10'000};
 
+/// Why a guest that nobody told to end is off: nothing known counts as a process that was killed.
+compute::ExitReason exit_reason_of(const std::optional<compute::Domain>& domain);
+
 InstancePlan plan_instance(const InstanceFacts& facts);
 
 }  // namespace virga::hostapi
