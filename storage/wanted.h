@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/ids.h"
 #include "core/json_declare.h"
@@ -26,6 +27,10 @@ struct ObservedVolume {
   std::uint64_t allocated_bytes = 0;  ///< what it takes on disk
   std::string problem;                ///< empty unless it cannot be made
 };
+
+/// The problem of a volume or an image for which the host's disk has no room.
+inline constexpr std::string_view no_room_problem =
+    "The host has not enough room on its disk. Delete volumes and images you no longer need.";
 
 /// An image's bytes on a host: immutable, checked by hash at import and before first use.
 struct ObservedImage {

@@ -9,6 +9,7 @@
 #include "ec2/op/DescribeImages.h"
 #include "ec2/op/RegisterImage.h"
 #include "storage/images.h"
+#include "storage/wanted.h"
 
 namespace virga::api {
 
@@ -41,6 +42,13 @@ ec2::BlockDeviceMapping root_mapping(const Image& image) {
   return mapping;
 }
 
+/// The host's own words may hold its paths: the operator finds them in the log and in `virga image list`.
+ec2::StateReason reason_of(const Image& image) {
+  if (image.problem == storage::no_room_problem)
+    return {"Server.InsufficientVolumeCapacity", std::string(storage::no_room_problem)};
+  return {"Server.InternalError", "The image's bytes were refused on import."};
+}
+
 ec2::Image to_ec2(Scope& scope, const Image& image) {
   ec2::Image view;
   view.image_id = image.id.str();
@@ -63,10 +71,7 @@ ec2::Image to_ec2(Scope& scope, const Image& image) {
   view.ena_support = true;
   view.boot_mode = "legacy-bios";
   if (image.bytes != image.id) view.source_image_id = image.bytes.str();
-  // Why, in words that are meant for callers; only the owner is told what is wrong with the file.
-  if (image.state == ImageState::failed)
-    view.state_reason = ec2::StateReason{
-        "Server.InternalError", image.owner == scope.account ? image.problem : "The image's bytes were refused on import."};
+  if (image.state == ImageState::failed) view.state_reason = reason_of(image);
   if (image.owner == scope.account) view.tags = api::to_ec2(tags::of(scope, image.id.str()));
   return view;
 }

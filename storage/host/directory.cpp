@@ -11,15 +11,15 @@
 #include <cstring>
 #include <memory>
 
+#include "storage/wanted.h"
+
 namespace virga::storage {
 
 Error system_error(std::string_view what) {
   const int number = errno;
   auto context = fmt::format("{}: {}", what, std::strerror(number));
   if (number == ENOSPC || number == EDQUOT)
-    return {Code::insufficient_volume_capacity,
-            "The host has not enough room on its disk. Delete volumes and images you no longer need.",
-            std::move(context)};
+    return {Code::insufficient_volume_capacity, std::string(no_room_problem), std::move(context)};
   return internal_error(std::move(context));
 }
 
