@@ -1,10 +1,39 @@
 """Real guests for tests: launch, wait for the console, run commands inside by SSH."""
+import json
 import os
+import select
 import subprocess
+import time
 
 import harness
 from harness import wait_for
 
+# Tries each path of a list; says which could be read, and which could be written or connected to.
+PROBE = """
+import json, os, socket, stat, sys
+reached = {"read": [], "write": []}
+def can(use):
+    try:
+        use()
+        return True
+    except OSError:
+        return False
+def is_socket(path):
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+for path in json.load(sys.stdin):
+    if is_socket(path):
+        if can(lambda: socket.socket(socket.AF_UNIX).connect(path)):
+            reached["write"].append(path)
+        continue
+    if can(lambda: os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))):
+        reached["read"].append(path)
+    if can(lambda: os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))):
+        reached["write"].append(path)
+json.dump(reached, sys.stdout)
+"""
 BOOT_SECONDS = 240  # several guests boot side by side under emulation on two cores
 
 
@@ -77,3 +106,32 @@ class Guests:
         if len(found) != 1:
             raise AssertionError("%d QEMU processes of %s" % (len(found), instance))
         return found[0]
+
+    def as_qemu(self, process, paths):
+        """Which of the paths a program may read and write (sockets: connect to) that runs as this QEMU process does."""
+        with open("/proc/%d/status" % process) as lines:
+            status = dict(line.split(":", 1) for line in lines)
+        uid, gid = status["Uid"].split()[0], status["Gid"].split()[0]
+        done = subprocess.run(["nsenter", "--mount", "--target", str(process), "setpriv", "--reuid", uid, "--regid", gid,
+                               "--groups", ",".join(status["Groups"].split()), "--inh-caps=-all", "--no-new-privs",
+                               "/usr/bin/python3", "-c", PROBE], input=json.dumps(paths), text=True, check=True,
+                              stdout=subprocess.PIPE, timeout=60)
+        return json.loads(done.stdout)
+
+    def wait_end(self, process, seconds=60):
+        """Waits until the process has ended, also when nobody has taken its exit code yet; the time when that was seen."""
+        descriptor = os.pidfd_open(process)
+        try:
+            if not select.select([descriptor], [], [], seconds)[0]:
+                raise AssertionError("process %d has not ended in %d s" % (process, seconds))
+        finally:
+            os.close(descriptor)
+        return time.monotonic()
+
+    def wait_shown(self, instance, state, since, seconds=2):
+        """The state must be in DescribeInstances so soon after `since`, a time.monotonic()."""
+        self.wait_state(instance, state, 30)
+        took = time.monotonic() - since
+        if took > seconds:
+            raise AssertionError("%s shows as %s after %.2f s, not within %d s" % (instance, state, took, seconds))
+        return took
