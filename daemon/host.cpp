@@ -46,9 +46,9 @@ Result<HostParts> real_parts(const Paths& paths, const Config& config, CommandRu
                                                      .runtime_dir = (paths.run / "dns").string(),
                                                      .dns_upstream = config.dns_upstream,
                                                      .commands = commands}));
-  parts.volumes = TRY(storage::Qcow2Backend::create(
   storage::ImportLimits limits;
   limits.reserve = {static_cast<std::uint64_t>(config.reserved_storage_gib) << 30, config.reserved_storage_percent};
+  parts.volumes = TRY(storage::Qcow2Backend::create(
       {.directory = (paths.host_state() / "storage").string(), .runner = commands, .limits = limits}));
   return parts;
 }
