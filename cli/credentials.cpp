@@ -27,7 +27,7 @@ Result<Credentials> read_credentials(const Paths& paths, const std::string& acco
   const auto json = nlohmann::json::parse(in, nullptr, false);
   if (json.is_discarded())
     return fail(Code::account_not_found,
-                fmt::format("No key is saved for account '{}' ({}). Make one: virga account create {} --save", account_name,
+                fmt::format("No key is saved for account '{}' ({}). Make one: virga key create admin --account {} --save", account_name,
                             file.string(), account_name));
   return Credentials{json.value("account", ""), json.value("access_key_id", ""), json.value("secret_access_key", "")};
 }

@@ -120,6 +120,8 @@ int run_ssh(const Context& context, const SshOptions& options) {
   if (!id) return failed(id.error());
   const auto place = AdminClient(context.paths).get("/admin/v1/instances/" + id->str());
   if (!place) return failed(place.error());
+  if (const auto state = place->value("state", "running"); state != "running")
+    return failed({Code::incorrect_instance_state, fmt::format("The instance {} is {}, not running.", id->str(), state), {}});
   const auto known_hosts = (context.paths.state / "credentials" / "known_hosts").string();
   const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
   std::vector<std::string> argv = {
@@ -149,10 +151,12 @@ void add_guests(CLI::App& app, const Context& context, int& code) {
   ssh->add_option("-l,--login", o->user, "User to log in as (default: root)");
   ssh->add_option("-i,--identity", o->identity, "Private key file");
   ssh->add_option("instance", o->instance, "Instance id")->required();
-  ssh->add_option("command", o->command, "Command to run instead of a shell");
+  ssh->footer("What follows the instance is run there instead of a shell: virga ssh i-... ls -l /");
+  // No option of its own for the command: its words, options among them, are the guest's.
   ssh->prefix_command();
   ssh->callback([&context, &code, o, ssh] {
-    for (const auto& rest : ssh->remaining()) o->command.push_back(rest);
+    o->command = ssh->remaining();
+    if (!o->command.empty() && o->command.front() == "--") o->command.erase(o->command.begin());
     code = run_ssh(context, *o);
   });
 

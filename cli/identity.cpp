@@ -22,6 +22,15 @@ struct Options {
   bool save = false;
 };
 
+/// Keeps the key for `virga env`, if that was asked for.
+Result<void> save_if_wanted(const Context& context, const Options& options, const std::string& account,
+                            const nlohmann::json& key) {
+  if (!options.save) return {};
+  return save_credentials(
+      context.paths, account,
+      {key.value("account", ""), key.value("access_key_id", ""), key.value("secret_access_key", "")});
+}
+
 /// `format` names {account}, {access}, {secret}, {user}, {name}.
 int print_key(const nlohmann::json& key, const Options& options) {
   if (options.json) {
@@ -52,13 +61,8 @@ int print_key(const nlohmann::json& key, const Options& options) {
 int create_account(const Context& context, const Options& options) {
   const auto made = AdminClient(context.paths).post("/admin/v1/accounts", {{"name", options.name}});
   if (!made) return failed(made.error());
-  if (options.save) {
-    const auto saved = save_credentials(context.paths, options.name,
-                                        {made->value("account", ""), made->value("access_key_id", ""),
-                                         made->value("secret_access_key", "")});
-    if (!saved) return failed(saved.error());
-  }
-  return print_key(*made, options);
+  const auto saved = save_if_wanted(context, options, options.name, *made);
+  return saved ? print_key(*made, options) : failed(saved.error());
 }
 
 int list(const Context& context, const std::string& path, const Options& options, const std::vector<std::string>& columns) {
@@ -104,7 +108,7 @@ void add_identity(CLI::App& app, const Context& context, int& code) {
   auto* add_user = user->add_subcommand("create", "Make a user");
   add_user->add_option("name", o->name, "Name of the user")->required();
   add_user->add_option("--account", o->account, "Account, by name or id");
-  add_user->add_option("--role", o->role, "administrator, operator or read-only");
+  add_user->add_option("--role", o->role, "administrator (default), operator or read-only");
   json(add_user);
   add_user->callback([&context, &code, o] {
     const auto made = AdminClient(context.paths)
@@ -125,10 +129,13 @@ void add_identity(CLI::App& app, const Context& context, int& code) {
   add_key->add_option("user", o->name, "User")->required();
   add_key->add_option("--account", o->account, "Account, by name or id");
   add_key->add_option("--format", o->format, "What to print, for scripts: '{access} {secret} {account}'");
+  add_key->add_flag("--save", o->save, "Keep the key for 'virga env' (mode 0600)");
   json(add_key);
   add_key->callback([&context, &code, o] {
     const auto made = AdminClient(context.paths).post("/admin/v1/keys", {{"account", o->account}, {"user", o->name}});
-    code = made ? print_key(*made, *o) : failed(made.error());
+    if (!made) return void(code = failed(made.error()));
+    const auto saved = save_if_wanted(context, *o, o->account, *made);
+    code = saved ? print_key(*made, *o) : failed(saved.error());
   });
   const auto change = [&](const char* verb, const char* help, const std::string& path, const nlohmann::json& with) {
     auto* command = key->add_subcommand(verb, help);

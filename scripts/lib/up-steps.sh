@@ -17,9 +17,16 @@ compile_jobs() {
 }
 
 build() {
-  step "Build (Release; the first time takes some minutes)" "the compiler's words are above; is the source tree unchanged?"
+  step "Build (Release; the first time takes 5 to 20 minutes; its words are in $step_log)" "the compiler's words are above; is the source tree unchanged?"
   quietly cmake -S "$virga_source" -B "$virga_source/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVIRGA_TESTS=OFF
-  quietly cmake --build "$virga_source/build" --target virga -j "$(compile_jobs)"
+  cmake --build "$virga_source/build" --target virga -j "$(compile_jobs)" >>"$step_log" 2>&1 &
+  local compiler=$! waited=0
+  while kill -0 $compiler 2>/dev/null; do
+    sleep 1
+    waited=$((waited + 1))
+    if [ $((waited % 30)) = 0 ]; then note "$(tail -c 2000 "$step_log" | grep -o '^\[[0-9]*/[0-9]*\]' | tail -n 1) compiled"; fi
+  done
+  wait $compiler
 }
 
 install_program() {
@@ -139,7 +146,7 @@ create_account() {
 }
 
 # Any image of that name will do: a new kernel does not make a second one.
-tiny_image_id() { "$virga" image list | awk '$2 == "tiny" && $3 == "available" { print $1; exit }'; }
+tiny_image_id() { "$virga" image list | awk '$2 == "tiny" && $3 == "available" && !found { print $1; found = 1 }'; }
 
 import_tiny_image() {
   step "Tiny guest image" "see $step_log; scripts/images/tiny builds it alone"
@@ -169,6 +176,8 @@ first_instance() {
   first=$(element instanceId <<<"$answer")
   if [ -n "$first" ]; then
     note "$first is $(instance_state "$first"), address $(element privateIpAddress <<<"$answer")"
+    # Right after a start the host may still be at it.
+    [ $changed = 0 ] || note "guests that were shut down with scripts/down --guests start now, one after another"
     return
   fi
   changed=1
