@@ -39,6 +39,11 @@ struct Interface {
   int device_index = 0;
   bool delete_on_termination = true;
   Time attached;
+  // The public address that stands for `private_ip`; empty: none.
+  std::string public_ip;
+  std::string public_dns_name;       ///< ec2-203-0-113-7.compute-1.amazonaws.com; empty unless the VPC has DNS host names
+  AllocationId allocation;           ///< empty: assigned by EC2, gone when the instance stops
+  AddressAssociationId association;
 };
 
 struct InterfaceRequest {
