@@ -106,11 +106,11 @@ void insert(Scope& scope, const NetworkInterfaceId& id, const InterfaceRequest& 
   scope.tx.execute(
       "INSERT INTO network_interface (id, account, vpc, subnet, address, mac, description, source_dest_check, "
       "created_ms,"
-      " attachment, instance, host, device_index, delete_on_termination, attached_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+      " attachment, instance, host, device_index, delete_on_termination, attached_ms, wants_public_ip)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
       id, scope.account, subnet.vpc, subnet.id, address, mac_of(scope, id), request.description, scope.now, attachment,
       request.instance, attached ? std::optional(request.host) : std::nullopt, request.device_index,
-      request.delete_on_termination, scope.now);
+      request.delete_on_termination, scope.now, request.wants_public_ip);
 }
 
 }  // namespace

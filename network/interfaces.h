@@ -55,6 +55,7 @@ struct InterfaceRequest {
   std::string host;                       ///< the host the instance is placed on
   int device_index = 0;
   bool delete_on_termination = true;
+  bool wants_public_ip = false;           ///< has an automatic public address while the instance runs (addresses.h)
 };
 
 /// Where an instance goes when the caller names no subnet: the default subnet of the zone (any zone when empty).
