@@ -17,7 +17,7 @@ constexpr std::size_t max_document_bytes = 64 << 20;  ///< of one answer or one 
 
 inline std::string_view code_name(Code code) {
   switch (code) {
-#define X(name, wire, status) \
+#define X(name, wire, status, when) \
   case Code::name:            \
     return #name;
 #include "core/error_codes.def"
@@ -28,7 +28,7 @@ inline std::string_view code_name(Code code) {
 
 /// The code of that name; `internal` for one this version does not know.
 inline Code parse_code(std::string_view text) {
-#define X(name, wire, status) \
+#define X(name, wire, status, when) \
   if (text == #name) return Code::name;
 #include "core/error_codes.def"
 #undef X

@@ -28,7 +28,7 @@ namespace virga::api {
 /// No filters, one page.
 class Everything final : public Selection {
  public:
-  bool matches(const ec2::Shape&, const void*) const override { return true; }
+  bool matches(const ec2::Shape&, const void*, const Hidden&) const override { return true; }
   const std::string& after() const override { return after_; }
   std::size_t room() const override { return 1000; }
   void took(std::string_view) override {}
