@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "network/cidr.h"
@@ -12,12 +13,34 @@ namespace virga::network {
 
 namespace {
 
-#define VIRGA_INTERFACE_SELECT                                                                                \
-  "SELECT i.id, r.number, i.account, i.vpc, p.number, v.cidr, i.subnet, s.cidr, s.zone, i.mac, i.address,"    \
-  " i.description, i.source_dest_check, i.created_ms, i.attachment, i.instance, i.device_index,"              \
-  " i.delete_on_termination, i.attached_ms, d.domain FROM network_interface i JOIN resource r ON r.id = i.id" \
-  " JOIN vpc v ON v.id = i.vpc JOIN resource p ON p.id = i.vpc JOIN subnet s ON s.id = i.subnet"              \
-  " JOIN dhcp_options d ON d.id = v.dhcp_options WHERE i.account = ?"
+#define VIRGA_INTERFACE_SELECT                                                                             \
+  "SELECT i.id, r.number, i.account, i.vpc, p.number, v.cidr, i.subnet, s.cidr, s.zone, i.mac, i.address," \
+  " i.description, i.source_dest_check, i.created_ms, i.attachment, i.instance, i.device_index,"           \
+  " i.delete_on_termination, i.attached_ms, d.domain, i.wants_public_ip, v.dns_hostnames, a.address,"      \
+  " a.allocation, a.association FROM network_interface i JOIN resource r ON r.id = i.id"                   \
+  " JOIN vpc v ON v.id = i.vpc JOIN resource p ON p.id = i.vpc JOIN subnet s ON s.id = i.subnet"           \
+  " JOIN dhcp_options d ON d.id = v.dhcp_options"                                                          \
+  " LEFT JOIN public_address a ON a.interface = i.id AND a.private_address = i.address WHERE i.account = ?"
+
+/// EC2's public name of an address: ec2-203-0-113-7.compute-1.amazonaws.com, in other regions than the first one
+/// ec2-203-0-113-7.eu-west-1.compute.amazonaws.com. The VPC's own domain tells the region.
+std::string public_name(const std::string& address, std::string_view domain) {
+  constexpr std::string_view regional = ".compute.internal";
+  std::string zone = "compute-1";
+  if (domain.ends_with(regional)) zone = fmt::format("{}.compute", domain.substr(0, domain.size() - regional.size()));
+  auto dashed = address;
+  std::ranges::replace(dashed, '.', '-');
+  return fmt::format("ec2-{}.{}.amazonaws.com", dashed, zone);
+}
+
+void show_public_address(store::Row& row, Interface& interface) {
+  interface.wants_public_ip = row.boolean(20);
+  if (row.is_null(22)) return;
+  interface.public_ip = to_string(static_cast<Ipv4>(row.integer(22)));
+  if (row.boolean(21)) interface.public_dns_name = public_name(interface.public_ip, row.text(19));
+  interface.allocation = row.id<AllocationId>(23);
+  interface.association = row.id<AddressAssociationId>(24);
+}
 
 Interface interface_of(store::Row& row) {
   Interface interface;
@@ -41,6 +64,7 @@ Interface interface_of(store::Row& row) {
   interface.device_index = row.int32(16);
   interface.delete_on_termination = row.boolean(17);
   interface.attached = row.time(18);
+  show_public_address(row, interface);
   return interface;
 }
 
