@@ -69,6 +69,11 @@ void release_public_ip(Scope& scope, const NetworkInterfaceId& id);
 /// is given back, an elastic one stays with the account.
 void disassociate_all(Scope& scope, const NetworkInterfaceId& id);
 
+/// A few of the public addresses that stand for private ones of the VPC: with one, its internet gateway cannot go.
+std::vector<std::string> mapped_addresses(Scope& scope, const VpcId& vpc);
+/// The VPC gives public names now, or none any more: guests with a public address are told anew.
+void public_names_changed(Scope& scope, const VpcId& vpc);
+
 /// "ec2-203-0-113-7.compute-1.amazonaws.com" in us-east-1, else "ec2-203-0-113-7.<region>.compute.amazonaws.com".
 /// `internal_domain` is that of private names (network/zones.h), which tells the region.
 std::string public_host_name(std::string_view public_ip, std::string_view internal_domain);
