@@ -115,6 +115,9 @@ class World:
             "DisassociateRouteTable": dict(AssociationId=w.association),
             "ImportKeyPair": dict(KeyName="new", PublicKeyMaterial=PUBLIC_KEY),
             "ModifyInstanceAttribute": dict(InstanceId=w.running, DisableApiTermination={"Value": True}),
+            "ModifySecurityGroupRules": dict(GroupId=w.group, SecurityGroupRules=[{
+                "SecurityGroupRuleId": w.rule, "SecurityGroupRule": {
+                    "IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "CidrIpv4": "0.0.0.0/0"}}]),
             "ModifySubnetAttribute": dict(SubnetId=w.subnet, MapPublicIpOnLaunch={"Value": False}),
             "ModifyVpcAttribute": dict(VpcId=w.vpc, EnableDnsHostnames={"Value": True}),
             "RebootInstances": dict(InstanceIds=[w.running]),
@@ -127,6 +130,9 @@ class World:
                                  ClientToken="token", UserData="#!/bin/true"),
             "StartInstances": dict(InstanceIds=[w.stopped]),
             "StopInstances": dict(InstanceIds=[w.running]),
+            "UpdateSecurityGroupRuleDescriptionsEgress": dict(GroupId=w.group, IpPermissions=ingress),
+            "UpdateSecurityGroupRuleDescriptionsIngress": dict(GroupId=w.group, SecurityGroupRuleDescriptions=[
+                {"SecurityGroupRuleId": w.rule, "Description": "new"}]),
             "TerminateInstances": dict(InstanceIds=[w.running, w.stopped]),
         }
 

@@ -188,7 +188,7 @@ class ComputeTest : public testing::Test {
   }
   void volumes_ready() {
     for (const auto& volume : ask(alice, [](Scope& scope) { return storage::placed_volumes(scope.tx); }))
-      must(as(alice, [&](Scope& scope) { return storage::observe_volume(scope, "h1", {volume, 1, true, 0, ""}); }));
+      must(as(alice, [&](Scope& scope) { return storage::observe_volume(scope, "h1", {volume, 1, true, 0, 0, ""}); }));
   }
   void removed(const InstanceId& id) {
     must(as(alice, [&](Scope& scope) {
