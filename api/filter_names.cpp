@@ -108,11 +108,15 @@ constexpr Meaning meanings[] = {
 
 /// Spellings that clients send (Terraform's provider among them) and the model does not list.
 constexpr Meaning undocumented[] = {
+    {"DescribeAddresses", "domain", "Domain"},
     {"DescribeSubnets", "availabilityZone", "AvailabilityZone"},
+    {"DescribeSubnets", "availabilityZoneId", "AvailabilityZoneId"},
     {"DescribeSubnets", "cidr", "CidrBlock"},
     {"DescribeSubnets", "cidrBlock", "CidrBlock"},
     {"DescribeSubnets", "defaultForAz", "DefaultForAz"},
     {"DescribeVpcs", "cidr-block", "CidrBlock"},
+    {"DescribeVpcs", "cidrBlock", "CidrBlock"},
+    {"DescribeVpcs", "dhcpOptionsId", "DhcpOptionsId"},
     {"DescribeVpcs", "isDefault", "IsDefault"},
 };
 

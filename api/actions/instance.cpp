@@ -18,6 +18,7 @@
 #include "ec2/op/StartInstances.h"
 #include "ec2/op/StopInstances.h"
 #include "ec2/op/TerminateInstances.h"
+#include "network/zones.h"
 
 namespace virga::api {
 
@@ -71,10 +72,19 @@ Result<ec2::DescribeInstancesResult> describe_instances(Call& call, const ec2::D
   const auto instances = TRY(selected(call, request.instance_ids, page.after()));
   const InstanceSurroundings around(call.scope(), instances);
   for (const auto& instance : instances)
-    if (!page.offer(instance.id.str(), reservation_of(instance, around, call.config()))) break;
+    if (!page.offer(instance.id.str(), reservation_of(instance, around, call.config()), hidden_of(instance, around)))
+      break;
   ec2::DescribeInstancesResult response;
   response.reservations = merge_reservations(page.take());
   return response;
+}
+
+/// Whether the attached volumes can be reached, which they can while the guest runs: its host would stop it otherwise.
+ec2::EbsStatusSummary volumes_summary(InstanceState state) {
+  ec2::EbsStatusSummary view;
+  view.status = state == InstanceState::running ? "ok" : "not-applicable";
+  if (state == InstanceState::running) view.details.push_back({std::nullopt, "reachability", "passed"});
+  return view;
 }
 
 ec2::InstanceStatusSummary summary(InstanceState state) {
@@ -99,6 +109,10 @@ Result<ec2::DescribeInstanceStatusResult> describe_instance_status(Call& call,
     status.instance_state = to_ec2(instance.state);
     status.instance_status = summary(instance.state);
     status.system_status = summary(instance.state);
+    if (const auto zone = network::zone_by_name(call.config(), instance.spec.zone))
+      status.availability_zone_id = zone->id;
+    status.attached_ebs_status = volumes_summary(instance.state);
+    status.operator_.emplace().managed = false;
     if (!page.offer(instance.id.str(), std::move(status))) break;
   }
   ec2::DescribeInstanceStatusResult response;
@@ -181,10 +195,9 @@ std::vector<Action> instance_actions() {
   launch.refresh = refresh_with(&current_reservation);
   std::vector<Action> actions = {
       action("RunInstances", Access::write, &run_instances_action, std::move(launch)),
-      action("DescribeInstances", Access::read, &describe_instances,
-             {.only = {{"IncludeManagedResources", {"false"}}}}),
-      action("DescribeInstanceStatus", Access::read, &describe_instance_status,
-             {.only = {{"IncludeManagedResources", {"false"}}}}),
+      // IncludeManagedResources adds what another service manages for the account, and none does.
+      action("DescribeInstances", Access::read, &describe_instances),
+      action("DescribeInstanceStatus", Access::read, &describe_instance_status),
       action("StartInstances", Access::write, &start_instances, {.refused = {"AdditionalInfo"}}),
       action("StopInstances", Access::write, &stop_instances, {.only = {{"Hibernate", {"false"}}}}),
       action("RebootInstances", Access::write, &reboot_instances),

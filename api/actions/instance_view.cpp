@@ -22,6 +22,8 @@ void InstanceSurroundings::read_each(Scope& scope, const std::vector<compute::In
     interfaces_[instance.id] = network::interfaces_of(scope, instance.id);
     attachments_[instance.id] = storage::attachments::of_instance(scope, instance.id);
     tags_[instance.id.str()] = tags::of(scope, instance.id.str());
+    for (const auto& interface : interfaces_[instance.id])
+      tags_[interface.id.str()] = tags::of(scope, interface.id.str());
   }
 }
 
@@ -84,6 +86,7 @@ ec2::InstanceNetworkInterface to_ec2(const network::Interface& interface) {
   view.subnet_id = interface.subnet.str();
   view.vpc_id = interface.vpc.str();
   view.interface_type = "interface";
+  view.operator_.emplace().managed = false;
   return view;
 }
 
@@ -127,6 +130,7 @@ void show_constants(ec2::Instance& view) {
   view.current_instance_boot_mode = "legacy-bios";
   view.platform_details = "Linux/UNIX";
   view.usage_operation = "RunInstances";
+  view.operator_.emplace().managed = false;
   view.monitoring.emplace().state = "disabled";
   view.hibernation_options.emplace().configured = false;
   view.enclave_options.emplace().enabled = false;

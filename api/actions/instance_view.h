@@ -34,6 +34,8 @@ class InstanceSurroundings {
 
 ec2::InstanceState to_ec2(compute::InstanceState state);
 ec2::Instance to_ec2(const compute::Instance& instance, const InstanceSurroundings& around, const Config& config);
+/// What filters of DescribeInstances look at though no answer shows it: more about the instance's interfaces.
+Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& around);
 /// A reservation with this one instance in it.
 ec2::Reservation reservation_of(const compute::Instance& instance, const InstanceSurroundings& around,
                                 const Config& config);

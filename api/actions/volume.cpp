@@ -41,6 +41,8 @@ ec2::Volume to_ec2(const storage::Volume& volume, const tags::Tags& tags, const 
   view.throughput = volume.throughput;
   view.encrypted = false;
   view.multi_attach_enabled = false;
+  view.fast_restored = false;
+  view.operator_.emplace().managed = false;
   view.tags = api::to_ec2(tags);
   if (volume.attachment) view.attachments.push_back(to_ec2(*volume.attachment));
   return view;
@@ -125,15 +127,15 @@ Result<ec2::VolumeAttachment> detach(Call& call, const ec2::DetachVolumeRequest&
 }  // namespace
 
 std::vector<Action> volume_actions() {
-  return {
-      action("CreateVolume", Access::write, &create_volume,
-             {.refused = {"KmsKeyId", "Operator", "OutpostArn", "VolumeInitializationRate"},
-              .only = {{"Encrypted", {"false"}}, {"MultiAttachEnabled", {"false"}}},
-              .refresh = refresh_with(&current_volume)}),
-      action("DescribeVolumes", Access::read, &describe_volumes, {.only = {{"IncludeManagedResources", {"false"}}}}),
-      action("DeleteVolume", Access::write, &delete_volume),
-      action("AttachVolume", Access::write, &attach, {.only = {{"EbsCardIndex", {"0"}}}}),
-      action("DetachVolume", Access::write, &detach)};
+  return {action("CreateVolume", Access::write, &create_volume,
+                 {.refused = {"KmsKeyId", "Operator", "OutpostArn", "VolumeInitializationRate"},
+                  .only = {{"Encrypted", {"false"}}, {"MultiAttachEnabled", {"false"}}},
+                  .refresh = refresh_with(&current_volume)}),
+          // IncludeManagedResources adds what another service manages for the account, and none does.
+          action("DescribeVolumes", Access::read, &describe_volumes),
+          action("DeleteVolume", Access::write, &delete_volume),
+          action("AttachVolume", Access::write, &attach, {.only = {{"EbsCardIndex", {"0"}}}}),
+          action("DetachVolume", Access::write, &detach)};
 }
 
 }  // namespace virga::api
