@@ -16,11 +16,14 @@ class World:
         self.drop_default_vpc()
         self.vpc = self.make_vpc("10.1.0.0/16")
         self.lonely_vpc = self.make_vpc("10.2.0.0/16")
+        self.quiet_vpc = self.make_vpc("10.4.0.0/16")
         self.subnet = self.make_subnet("10.1.1.0/24")
         self.lonely_subnet = self.make_subnet("10.1.2.0/24")
         self.gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.lonely_gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+        self.quiet_gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=self.quiet_gateway, VpcId=self.quiet_vpc)
         self.table, self.lonely_table = (
             ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
         ec2.create_route(RouteTableId=self.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=self.gateway)
@@ -46,6 +49,8 @@ class World:
             wait_for("the volume", lambda: self.volume_of(volume)["State"] == "available")
         ec2.attach_volume(VolumeId=self.attached, InstanceId=self.running, Device="/dev/sdf")
         wait_for("the attachment", lambda: self.volume_of(self.attached)["Attachments"][0]["State"] == "attached")
+        self.address, self.lonely_address = (ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2))
+        self.address_association = ec2.associate_address(AllocationId=self.address, InstanceId=self.running)["AssociationId"]
         ec2.create_tags(Resources=[self.vpc], Tags=[{"Key": "a", "Value": "b"}])
 
     @staticmethod
@@ -84,6 +89,8 @@ class World:
         w = self
         ingress, new = [self.permission(22)], [self.permission(80)]
         return {
+            "AllocateAddress": dict(Domain="vpc"),
+            "AssociateAddress": dict(AllocationId=w.lonely_address, InstanceId=w.stopped),
             "AssociateRouteTable": dict(RouteTableId=w.table, SubnetId=w.lonely_subnet),
             "AttachInternetGateway": dict(InternetGatewayId=w.lonely_gateway, VpcId=w.lonely_vpc),
             "AttachVolume": dict(VolumeId=w.volume, InstanceId=w.running, Device="/dev/sdg"),
@@ -110,8 +117,9 @@ class World:
             "DeleteVolume": dict(VolumeId=w.volume),
             "DeleteVpc": dict(VpcId=w.lonely_vpc),
             "DeregisterImage": dict(ImageId=w.own_image),
-            "DetachInternetGateway": dict(InternetGatewayId=w.gateway, VpcId=w.vpc),
+            "DetachInternetGateway": dict(InternetGatewayId=w.quiet_gateway, VpcId=w.quiet_vpc),
             "DetachVolume": dict(VolumeId=w.attached),
+            "DisassociateAddress": dict(AssociationId=w.address_association),
             "DisassociateRouteTable": dict(AssociationId=w.association),
             "ImportKeyPair": dict(KeyName="new", PublicKeyMaterial=PUBLIC_KEY),
             "ModifyInstanceAttribute": dict(InstanceId=w.running, DisableApiTermination={"Value": True}),
@@ -122,6 +130,7 @@ class World:
             "ModifyVpcAttribute": dict(VpcId=w.vpc, EnableDnsHostnames={"Value": True}),
             "RebootInstances": dict(InstanceIds=[w.running]),
             "RegisterImage": dict(Name="new", ImageLocation=w.own_image),
+            "ReleaseAddress": dict(AllocationId=w.lonely_address),
             "ReplaceRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=w.gateway),
             "ReplaceRouteTableAssociation": dict(AssociationId=w.association, RouteTableId=w.lonely_table),
             "RevokeSecurityGroupEgress": dict(GroupId=w.group, IpPermissions=ingress),
