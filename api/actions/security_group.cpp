@@ -36,7 +36,7 @@ ec2::SecurityGroup to_ec2(Call& call, const network::SecurityGroup& group) {
 }
 
 Result<ec2::CreateSecurityGroupResult> create_group(Call& call, const ec2::CreateSecurityGroupRequest& request) {
-  const auto tags = TRY(tags_on_create(request.tag_specifications, SecurityGroupId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, SecurityGroupId::resource_type));
   const auto vpc = request.vpc_id ? TRY(VpcId::parse(*request.vpc_id)) : TRY(default_vpc(call));
   const auto group = TRY(groups::create(
       call.scope(),
@@ -102,7 +102,7 @@ template <class Result_, class Request>
 Result<Result_> authorize(Call& call, const Request& request, const network::SecurityGroup& group, Direction direction,
                           const std::vector<ec2::IpPermission>& permissions) {
   if (permissions.empty()) return fail(Code::missing_parameter, "The request must contain the parameter ipPermissions");
-  const auto tags = TRY(tags_on_create(request.tag_specifications, SecurityGroupRuleId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, SecurityGroupRuleId::resource_type));
   const auto wanted = TRY(rules_of(call, group.vpc, permissions));
   const auto made = TRY(rules::authorize(call.scope(), group.id, direction, wanted));
   Result_ response;
