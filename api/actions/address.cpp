@@ -5,6 +5,7 @@
 #include "api/action.h"
 #include "api/actions/network_shapes.h"
 #include "api/workflows/public_addresses.h"
+#include "api/workflows/tag_specifications.h"
 #include "ec2/op/AllocateAddress.h"
 #include "ec2/op/AssociateAddress.h"
 #include "ec2/op/DescribeAddresses.h"
