@@ -13,16 +13,16 @@ namespace virga::compute::attributes {
 
 /// What one call changes; a member without value: as it was.
 struct Changes {
-  std::optional<InstanceType> type;
-  std::optional<std::string> user_data;  ///< base64; empty: no user data any more
-  std::optional<bool> ebs_optimized;
-  std::optional<bool> protect_termination;
-  std::optional<bool> protect_stop;
-  std::optional<ShutdownBehavior> shutdown_behavior;
-  std::optional<bool> monitoring;
-  std::optional<MetadataOptions> metadata;
-  std::optional<std::string> cpu_credits;  ///< standard | unlimited
-  std::optional<AutoRecovery> auto_recovery;
+  std::optional<InstanceType> type = {};
+  std::optional<std::string> user_data = {};  ///< base64; empty: no user data any more
+  std::optional<bool> ebs_optimized = {};
+  std::optional<bool> protect_termination = {};
+  std::optional<bool> protect_stop = {};
+  std::optional<ShutdownBehavior> shutdown_behavior = {};
+  std::optional<bool> monitoring = {};
+  std::optional<MetadataOptions> metadata = {};
+  std::optional<std::string> cpu_credits = {};  ///< standard | unlimited
+  std::optional<AutoRecovery> auto_recovery = {};
 };
 
 /// The instance as it is then. Its document is computed anew.

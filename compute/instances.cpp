@@ -70,6 +70,18 @@ Instance from_row(store::Row& row) {
 
 }  // namespace
 
+Result<void> check_metadata_options(const MetadataOptions& options) {
+  const auto is_switch = [](const std::string& text) { return text == "enabled" || text == "disabled"; };
+  if (options.http_tokens != "optional" && options.http_tokens != "required")
+    return fail(Code::invalid_parameter_value, "HttpTokens must be 'optional' or 'required'.");
+  if (!is_switch(options.http_endpoint) || !is_switch(options.instance_metadata_tags))
+    return fail(Code::invalid_parameter_value,
+                "HttpEndpoint and InstanceMetadataTags must be 'enabled' or 'disabled'.");
+  if (options.http_put_response_hop_limit < 1 || options.http_put_response_hop_limit > 64)
+    return fail(Code::invalid_parameter_value, "HttpPutResponseHopLimit must be between 1 and 64.");
+  return {};
+}
+
 nlohmann::json journal_of(const Instance& instance) {
   return {
       {"state", to_string(instance.state)},      {"power", instance.power},    {"start_number", instance.start_number},

@@ -84,6 +84,9 @@ void insert(Scope& scope, const NewResource<InstanceId>& resource, const Instanc
 
 }  // namespace instances
 
+/// Errors: InvalidParameterValue (a value that the option does not have).
+Result<void> check_metadata_options(const MetadataOptions& options);
+
 /// What the journal keeps of an instance.
 nlohmann::json journal_of(const Instance& instance);
 

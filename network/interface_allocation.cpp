@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/assert.h"
+#include "network/addresses.h"
 #include "network/cidr.h"
 #include "network/interfaces.h"
 #include "network/lookup.h"
@@ -157,6 +158,7 @@ Result<Interface> allocate_interface(Scope& scope, const InterfaceRequest& reque
 Result<void> release_interface(Scope& scope, const NetworkInterfaceId& id) {
   const auto interface = find_interface(scope, id);
   if (!interface) return {};
+  disassociate_all(scope, id);
   scope.tx.execute("DELETE FROM network_interface WHERE account = ? AND id = ?", scope.account, id);
   scope.delete_resource(id.str());
   quota::release(scope, quota::Name::network_interfaces);

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
+#include "network/addresses.h"
 #include "network/cidr.h"
 #include "network/lookup.h"
 #include "network/zones.h"
@@ -22,22 +22,11 @@ namespace {
   " JOIN dhcp_options d ON d.id = v.dhcp_options"                                                          \
   " LEFT JOIN public_address a ON a.interface = i.id AND a.private_address = i.address WHERE i.account = ?"
 
-/// EC2's public name of an address: ec2-203-0-113-7.compute-1.amazonaws.com, in other regions than the first one
-/// ec2-203-0-113-7.eu-west-1.compute.amazonaws.com. The VPC's own domain tells the region.
-std::string public_name(const std::string& address, std::string_view domain) {
-  constexpr std::string_view regional = ".compute.internal";
-  std::string zone = "compute-1";
-  if (domain.ends_with(regional)) zone = fmt::format("{}.compute", domain.substr(0, domain.size() - regional.size()));
-  auto dashed = address;
-  std::ranges::replace(dashed, '.', '-');
-  return fmt::format("ec2-{}.{}.amazonaws.com", dashed, zone);
-}
-
 void show_public_address(store::Row& row, Interface& interface) {
   interface.wants_public_ip = row.boolean(20);
   if (row.is_null(22)) return;
   interface.public_ip = to_string(static_cast<Ipv4>(row.integer(22)));
-  if (row.boolean(21)) interface.public_dns_name = public_name(interface.public_ip, row.text(19));
+  if (row.boolean(21)) interface.public_dns_name = public_host_name(interface.public_ip, row.text(19));
   interface.allocation = row.id<AllocationId>(23);
   interface.association = row.id<AddressAssociationId>(24);
 }

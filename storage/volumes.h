@@ -100,6 +100,8 @@ void begin_detach(Scope& scope, const Attachment& attachment);
 void end(Scope& scope, const Attachment& attachment);
 /// attaching -> attached.
 void completed(Scope& scope, const Attachment& attachment);
+/// Whether the volume is deleted with its instance.
+void set_delete_on_termination(Scope& scope, const Attachment& attachment, bool delete_on_termination);
 /// Why guest or host refuses it, for the operator; empty: no problem.
 void note_problem(Scope& scope, const Attachment& attachment, const std::string& problem);
 

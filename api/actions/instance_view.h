@@ -21,6 +21,7 @@ class InstanceSurroundings {
   InstanceSurroundings(Scope& scope, const std::vector<compute::Instance>& instances);
   const std::vector<network::Interface>& interfaces(const InstanceId& id) const;
   const std::vector<storage::Attachment>& attachments(const InstanceId& id) const;
+  /// Of an instance or one of its interfaces.
   const tags::Tags& tags(const std::string& id) const;
 
  private:
@@ -39,6 +40,8 @@ Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& 
 /// A reservation with this one instance in it.
 ec2::Reservation reservation_of(const compute::Instance& instance, const InstanceSurroundings& around,
                                 const Config& config);
+/// What filters may ask of it that the answer does not show.
+Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& around);
 /// Instances of one reservation come together, in the order in which reservations first appear.
 std::vector<ec2::Reservation> merge_reservations(std::vector<ec2::Reservation> single);
 

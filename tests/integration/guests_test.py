@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Real guests in real VPCs, through the public API: libvirt, QEMU, netlink, nftables, dnsmasq."""
 import os
+import re
 import signal
 import sys
 import time
@@ -194,6 +195,50 @@ class RealGuests(unittest.TestCase):
         ask = "printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc -w 3 169.254.169.254 80 | head -n1"
         self.assertIn("401", mine.ssh(guest, ask).stdout)
         self.assertEqual(mine.ssh(guest, "imds meta-data/instance-id").stdout.strip(), guest)
+
+    def test_8_groups_of_a_running_guest_open_and_close_a_port(self):
+        closed, opened = self.group("closed"), self.group("opened")
+        mine.ec2.authorize_security_group_ingress(GroupId=opened, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+        asking = self.launch()
+        asked = self.launch(SecurityGroupIds=[closed])
+        address = mine.describe(asked)["PrivateIpAddress"]
+        interface = mine.describe(asked)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        mine.wait_ready(asking, asked)
+
+        def reaches():
+            return "SSH" in mine.ssh(asking, "nc -w 3 %s 22 </dev/null | head -c 3" % address, check=False).stdout
+
+        self.assertFalse(reaches())
+        mine.ec2.modify_instance_attribute(InstanceId=asked, Groups=[opened])
+        wait_for("the port opens", reaches, 20)
+        self.assertEqual(mine.ssh(asked, "imds meta-data/security-groups").stdout.strip(), "opened")
+        mine.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[closed])
+        wait_for("the port closes", lambda: not reaches(), 20)
+        self.assertEqual(mine.state(asked), "running")
+
+    def test_9_type_and_user_data_change_while_stopped_and_metadata_options_at_once(self):
+        guest = self.launch()
+        mine.wait_ready(guest)
+        self.assertEqual(error_code(mine.ec2.modify_instance_attribute, InstanceId=guest, InstanceType={"Value": "lab.small"}),
+                         "IncorrectInstanceState")
+
+        def memory_kib():
+            return int(re.search(r"MemTotal: *(\d+) kB", mine.ssh(guest, "cat /proc/meminfo").stdout).group(1))
+
+        self.assertLess(memory_kib(), 128 * 1024)
+        mine.ec2.stop_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "stopped", 90)
+        mine.ec2.modify_instance_attribute(InstanceId=guest, InstanceType={"Value": "lab.small"})
+        mine.ec2.modify_instance_attribute(InstanceId=guest, UserData={"Value": b"changed while stopped"})
+        mine.ec2.start_instances(InstanceIds=[guest])
+        mine.wait_ready(guest, times=2)
+        self.assertGreater(memory_kib(), 160 * 1024)
+        self.assertEqual(mine.ssh(guest, "imds meta-data/instance-type").stdout.strip(), "lab.small")
+        self.assertEqual(mine.ssh(guest, "imds user-data").stdout.strip(), "changed while stopped")
+        ask = "printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc -w 3 169.254.169.254 80 | head -n1"
+        self.assertIn("200", mine.ssh(guest, ask).stdout)
+        mine.ec2.modify_instance_metadata_options(InstanceId=guest, HttpTokens="required")
+        wait_for("tokens are required", lambda: "401" in mine.ssh(guest, ask).stdout, 20)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ class World:
         self.address, self.lonely_address = (ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2))
         self.address_association = ec2.associate_address(AllocationId=self.address, InstanceId=self.running)["AssociationId"]
         ec2.create_tags(Resources=[self.vpc], Tags=[{"Key": "a", "Value": "b"}])
+        self.interface = self.interface_of(self.running)
+        self.lonely_interface = self.leave_interface()
 
     @staticmethod
     def permission(port):
@@ -81,6 +83,22 @@ class World:
         wait_for("%s %s" % (instance, state), lambda: self.ec2.describe_instances(
             InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == state, 120)
 
+    def interface_of(self, instance):
+        """Id and attachment id of its only network interface."""
+        found = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["NetworkInterfaces"][0]
+        return found["NetworkInterfaceId"], found["Attachment"]["AttachmentId"]
+
+    def leave_interface(self):
+        """A network interface whose instance is gone."""
+        ec2 = self.ec2
+        instance = self.launch()
+        interface, attachment = self.interface_of(instance)
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Attachment={
+            "AttachmentId": attachment, "DeleteOnTermination": False})
+        ec2.terminate_instances(InstanceIds=[instance])
+        self.wait_state(instance, "terminated")
+        return interface
+
     def volume_of(self, volume):
         return self.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
 
@@ -109,6 +127,7 @@ class World:
                 {"ResourceType": "vpc", "Tags": [{"Key": "a", "Value": "b"}]}]),
             "DeleteInternetGateway": dict(InternetGatewayId=w.lonely_gateway),
             "DeleteKeyPair": dict(KeyName=w.key),
+            "DeleteNetworkInterface": dict(NetworkInterfaceId=w.lonely_interface),
             "DeleteRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8"),
             "DeleteRouteTable": dict(RouteTableId=w.lonely_table),
             "DeleteSecurityGroup": dict(GroupId=w.lonely_group),
@@ -126,11 +145,20 @@ class World:
             "ModifySecurityGroupRules": dict(GroupId=w.group, SecurityGroupRules=[{
                 "SecurityGroupRuleId": w.rule, "SecurityGroupRule": {
                     "IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "CidrIpv4": "0.0.0.0/0"}}]),
+            "ModifyInstanceCreditSpecification": dict(ClientToken="token", InstanceCreditSpecifications=[
+                {"InstanceId": w.running, "CpuCredits": "standard"}]),
+            "ModifyInstanceMaintenanceOptions": dict(InstanceId=w.running, AutoRecovery="disabled"),
+            "ModifyInstanceMetadataOptions": dict(InstanceId=w.running, HttpTokens="required"),
+            "ModifyNetworkInterfaceAttribute": dict(NetworkInterfaceId=w.interface[0], Groups=[w.lonely_group]),
+            "MonitorInstances": dict(InstanceIds=[w.running]),
             "ModifySubnetAttribute": dict(SubnetId=w.subnet, MapPublicIpOnLaunch={"Value": False}),
+            "ModifyVolume": dict(VolumeId=w.volume, Size=2),
             "ModifyVpcAttribute": dict(VpcId=w.vpc, EnableDnsHostnames={"Value": True}),
             "RebootInstances": dict(InstanceIds=[w.running]),
             "RegisterImage": dict(Name="new", ImageLocation=w.own_image),
             "ReleaseAddress": dict(AllocationId=w.lonely_address),
+            "ResetInstanceAttribute": dict(InstanceId=w.running, Attribute="sourceDestCheck"),
+            "ResetNetworkInterfaceAttribute": dict(NetworkInterfaceId=w.interface[0], SourceDestCheck="true"),
             "ReplaceRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=w.gateway),
             "ReplaceRouteTableAssociation": dict(AssociationId=w.association, RouteTableId=w.lonely_table),
             "RevokeSecurityGroupEgress": dict(GroupId=w.group, IpPermissions=ingress),
@@ -143,6 +171,7 @@ class World:
             "UpdateSecurityGroupRuleDescriptionsIngress": dict(GroupId=w.group, SecurityGroupRuleDescriptions=[
                 {"SecurityGroupRuleId": w.rule, "Description": "new"}]),
             "TerminateInstances": dict(InstanceIds=[w.running, w.stopped]),
+            "UnmonitorInstances": dict(InstanceIds=[w.running]),
         }
 
 
