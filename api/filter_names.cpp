@@ -120,7 +120,7 @@ constexpr Meaning undocumented[] = {
     {"DescribeVpcs", "isDefault", "IsDefault"},
 };
 
-constexpr std::string_view absent_of_instances[] = {
+constexpr std::string_view hidden_of_instances[] = {
     "metadata-options.http-protocol-ipv4",
     "network-interface.addresses.association.allocation-id",
     "network-interface.addresses.association.association-id",
@@ -205,8 +205,8 @@ bool filter_is_known(const ec2::Operation& operation, std::string_view filter) {
 }
 
 std::optional<MemberPath> filter_path(const ec2::Operation& operation, std::string_view filter, const Shape& item) {
-  const auto absent = absent_filters(operation.name);
-  if (std::ranges::find(absent, filter) != absent.end()) return std::nullopt;
+  const auto hidden = hidden_filters(operation.name);
+  if (std::ranges::find(hidden, filter) != hidden.end()) return std::nullopt;
   auto written = meaning(meanings, operation.name, filter);
   if (!written) written = meaning(undocumented, operation.name, filter);
   if (written) {
@@ -232,8 +232,8 @@ std::optional<MemberPath> tags_path(const Shape& item) {
   return std::nullopt;
 }
 
-std::span<const std::string_view> absent_filters(std::string_view action) {
-  if (action == "DescribeInstances") return absent_of_instances;
+std::span<const std::string_view> hidden_filters(std::string_view action) {
+  if (action == "DescribeInstances") return hidden_of_instances;
   return {};
 }
 
