@@ -53,8 +53,7 @@ def shape(name):
 def step(structure, name):
     """The member of that name and how Query spells it."""
     for member, facts in structure["members"].items():
-        query_name = facts.get("query") or facts.get("xml") or member
-        query_name = query_name[0].upper() + query_name[1:]
+        query_name = facts.get("query", member)
         if name in (member, query_name):
             return query_name, facts["shape"]
     raise KeyError(name)
