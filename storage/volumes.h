@@ -33,6 +33,7 @@ struct Attachment {
   Time attached;
 };
 
+/// Size, type and performance are those from before a modification that is under way (see modifications.h).
 struct Volume {
   VolumeId id;
   std::uint32_t number = 0;
@@ -45,6 +46,7 @@ struct Volume {
   std::optional<int> throughput;
   ImageId image;
   VolumeState state = VolumeState::creating;
+  std::string problem;  ///< why its host cannot make it, or no longer has it; empty: nothing is known to be wrong
   Time created;
   std::optional<Attachment> attachment;
 
