@@ -101,13 +101,6 @@ ec2::InstanceStatusSummary summary(InstanceState state) {
   return view;
 }
 
-ec2::EbsStatusSummary ebs_summary(InstanceState state) {
-  ec2::EbsStatusSummary view;
-  view.status = *summary(state).status;
-  if (state == InstanceState::running) view.details.push_back({std::nullopt, "reachability", "passed"});
-  return view;
-}
-
 Result<ec2::DescribeInstanceStatusResult> describe_instance_status(Call& call,
                                                                    const ec2::DescribeInstanceStatusRequest& request) {
   auto page = call.listing<ec2::InstanceStatus>();
@@ -122,11 +115,7 @@ Result<ec2::DescribeInstanceStatusResult> describe_instance_status(Call& call,
     status.instance_state = to_ec2(instance.state);
     status.instance_status = summary(instance.state);
     status.system_status = summary(instance.state);
-    status.attached_ebs_status = ebs_summary(instance.state);
-    if (const auto zone = network::zone_by_name(call.config(), instance.spec.zone))
-      status.availability_zone_id = zone->id;
     status.attached_ebs_status = volumes_summary(instance.state);
-    status.operator_.emplace().managed = false;
     if (!page.offer(instance.id.str(), std::move(status))) break;
   }
   ec2::DescribeInstanceStatusResult response;

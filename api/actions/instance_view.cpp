@@ -145,7 +145,6 @@ void show_constants(ec2::Instance& view) {
   view.operator_.emplace().managed = false;
   view.hibernation_options.emplace().configured = false;
   view.enclave_options.emplace().enabled = false;
-  view.operator_.emplace().managed = false;
   view.capacity_reservation_specification.emplace().capacity_reservation_preference = "open";
   view.network_performance_options.emplace().bandwidth_weighting = "default";
   auto& names = view.private_dns_name_options.emplace();
@@ -210,25 +209,6 @@ ec2::Reservation reservation_of(const compute::Instance& instance, const Instanc
   reservation.owner_id = instance.account.str();
   reservation.instances.push_back(to_ec2(instance, around, config));
   return reservation;
-}
-
-Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& around) {
-  Hidden hidden = {{"metadata-options.http-protocol-ipv4", instance.spec.metadata.http_endpoint}};
-  for (const auto& interface : around.interfaces(instance.id)) {
-    hidden.emplace("network-interface.requester-managed", "false");
-    hidden.emplace("network-interface.ipv6-native", "false");
-    hidden.emplace("network-interface.deny-all-igw-traffic", "false");
-    for (const auto& [key, value] : around.tags(interface.id.str())) {
-      hidden.emplace("network-interface.tag-key", key);
-      hidden.emplace("network-interface.tag-value", value);
-    }
-    if (interface.allocation.empty()) continue;
-    for (const std::string form : {"network-interface.association.", "network-interface.addresses.association."}) {
-      hidden.emplace(form + "allocation-id", interface.allocation.str());
-      hidden.emplace(form + "association-id", interface.association.str());
-    }
-  }
-  return hidden;
 }
 
 std::vector<ec2::Reservation> merge_reservations(std::vector<ec2::Reservation> single) {

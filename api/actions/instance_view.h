@@ -40,8 +40,6 @@ Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& 
 /// A reservation with this one instance in it.
 ec2::Reservation reservation_of(const compute::Instance& instance, const InstanceSurroundings& around,
                                 const Config& config);
-/// What filters may ask of it that the answer does not show.
-Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& around);
 /// Instances of one reservation come together, in the order in which reservations first appear.
 std::vector<ec2::Reservation> merge_reservations(std::vector<ec2::Reservation> single);
 
