@@ -125,6 +125,50 @@ class RealGuests(unittest.TestCase):
         mine.ec2.delete_volume(VolumeId=volume)
         wait_for("gone", lambda: error_code(mine.ec2.describe_volumes, VolumeIds=[volume]) == "InvalidVolume.NotFound")
 
+    def test_3b_volumes_grow_attached_and_stopped_and_keep_their_bytes(self):
+        guest = self.launch()
+        facts = mine.describe(guest)
+        root = facts["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        volume = mine.ec2.create_volume(AvailabilityZone=facts["Placement"]["AvailabilityZone"], Size=1)["VolumeId"]
+        mine.wait_ready(guest)
+        look = lambda v: mine.ec2.describe_volumes(VolumeIds=[v])["Volumes"][0]
+        wait_for("available", lambda: look(volume)["State"] == "available")
+        mine.ec2.attach_volume(InstanceId=guest, VolumeId=volume, Device="/dev/sdf")
+        wait_for("attached", lambda: look(volume)["Attachments"][0]["State"] == "attached")
+        size = "cat /sys/block/vdb/size; true"
+        wait_for("the disk in the guest", lambda: mine.ssh(guest, size).stdout.strip() == str(1 << 21))
+        mine.ssh(guest, "dd if=/dev/urandom of=/dev/vdb bs=1M count=16 seek=1000 conv=notrunc && sync")
+        sha = "dd if=/dev/vdb bs=1M count=1024 2>/dev/null | sha256sum"
+        before = mine.ssh(guest, sha).stdout
+
+        def grow(v, gib):
+            made = mine.ec2.modify_volume(VolumeId=v, Size=gib)["VolumeModification"]
+            self.assertEqual(made["ModificationState"], "modifying")
+            wait_for("grown", lambda: mine.ec2.describe_volumes_modifications(
+                VolumeIds=[v])["VolumesModifications"][0]["ModificationState"] == "completed", 60)
+            self.assertEqual(look(v)["Size"], gib)
+        grow(volume, 3)
+        wait_for("the guest sees it", lambda: mine.ssh(guest, size).stdout.strip() == str(3 << 21), 30)
+        self.assertEqual(mine.ssh(guest, sha).stdout, before, "the bytes are those from before")
+        mine.ssh(guest, "echo end | dd of=/dev/vdb bs=1M seek=3071 conv=notrunc && sync")
+        mine.ssh(guest, "echo kept > /root/file && sync")
+        mine.ec2.stop_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "stopped", 90)
+        size_of_root = look(root)["Size"]
+        grow(root, size_of_root + 1)
+        grow(volume, 4)
+        mine.ec2.start_instances(InstanceIds=[guest])
+        mine.wait_ready(guest, times=2)
+        self.assertEqual(mine.ssh(guest, "cat /sys/block/vda/size /root/file").stdout.split(),
+                         [str((size_of_root + 1) << 21), "kept"])
+        self.assertEqual(mine.ssh(guest, size).stdout.strip(), str(4 << 21))
+        self.assertEqual(mine.ssh(guest, sha).stdout, before)
+        self.assertEqual(mine.ssh(guest, "dd if=/dev/vdb bs=1M skip=3071 count=1 2>/dev/null | head -c 3").stdout, "end")
+        mine.ec2.detach_volume(VolumeId=volume, Force=True)
+        wait_for("detached", lambda: look(volume)["State"] == "available", 60)
+        grow(volume, 5)
+        mine.ec2.delete_volume(VolumeId=volume)
+
     def test_4_stop_start_reboot_poweroff_and_kill(self):
         guest = self.launch()
         mine.wait_ready(guest)
