@@ -183,6 +183,18 @@ class Mechanisms(unittest.TestCase):
         main = ec2.describe_route_tables(Filters=[{"Name": "association.main", "Values": ["true"]}])["RouteTables"]
         self.assertEqual({r["DestinationCidrBlock"] for r in main[0]["Routes"]}, {"172.31.0.0/16", "0.0.0.0/0"})
 
+    def test_a_key_pair_is_made_in_the_format_asked_for(self):
+        for kind, algorithm in (("rsa", "ssh-rsa"), ("ed25519", "ssh-ed25519")):
+            name = "putty-" + kind
+            made = ec2.create_key_pair(KeyName=name, KeyType=kind, KeyFormat="ppk")["KeyMaterial"].split("\n")
+            self.assertEqual(made[:3], ["PuTTY-User-Key-File-3: " + algorithm, "Encryption: none", "Comment: " + name])
+            lines = int(made[3].removeprefix("Public-Lines: "))
+            public = ec2.describe_key_pairs(KeyNames=[name], IncludePublicKey=True)["KeyPairs"][0]["PublicKey"]
+            self.assertEqual(public.split()[:2], [algorithm, "".join(made[4:4 + lines])])
+            pem = ec2.create_key_pair(KeyName="pem-" + kind, KeyType=kind)["KeyMaterial"]
+            self.assertIn("PRIVATE KEY-----", pem.split("\n")[0])
+        self.assertEqual(error_code(ec2.create_key_pair, KeyName="other", KeyFormat="der"), "InvalidParameterValue")
+
     def test_identity_is_told(self):
         identity = account.client("sts").get_caller_identity()
         self.assertEqual(identity["Account"], account.id)
