@@ -110,6 +110,7 @@ def provocations(w):
         ("DependencyViolation", "DeleteVpc", dict(VpcId=w.vpc)),
         ("DependencyViolation", "DeleteSubnet", dict(SubnetId=w.subnet)),
         ("Resource.AlreadyAssociated", "AttachInternetGateway", dict(InternetGatewayId=w.gateway, VpcId=w.lonely_vpc)),
+        ("DependencyViolation", "DetachInternetGateway", dict(InternetGatewayId=w.gateway, VpcId=w.vpc)),
         ("Gateway.NotAttached", "DetachInternetGateway", dict(InternetGatewayId=w.lonely_gateway, VpcId=w.vpc)),
         ("RouteAlreadyExists", "CreateRoute", dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=w.gateway)),
         ("InvalidRoute.NotFound", "DeleteRoute", dict(RouteTableId=w.table, DestinationCidrBlock="40.0.0.0/8")),
