@@ -74,7 +74,7 @@ def enrich(w):
     if "ModifyVolume" in table:
         ec2.modify_volume(VolumeId=w.attached, Size=2)
         wait_for("the volume to be as wanted", lambda: ec2.describe_volumes_modifications(
-            VolumeIds=[w.attached])["VolumesModifications"][0]["ModificationState"] in ("optimizing", "completed"))
+            VolumeIds=[w.attached])["VolumesModifications"][0]["ModificationState"] == "completed", 150)
     ids = {text for action in describes() for item in items(query(action)) for text in texts(item)
            if re.fullmatch(r"[a-z]+(-[a-z]+)*-[0-9a-f]{17}", text)}
     for one in sorted(ids):
