@@ -42,6 +42,12 @@ class LifeCycle(unittest.TestCase):
         ec2.start_instances(InstanceIds=[instance])
         ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         after = instances(InstanceIds=[instance])[0]
+        # The public address is another one after a stop; the interface is the same.
+        self.assertNotIn("PublicIpAddress", before)
+        self.assertTrue(after["PublicIpAddress"])
+        for interface in after["NetworkInterfaces"]:
+            for place in [interface] + interface["PrivateIpAddresses"]:
+                self.assertEqual(place.pop("Association")["PublicIp"], after["PublicIpAddress"])
         for same in ("InstanceId", "PrivateIpAddress", "SubnetId", "BlockDeviceMappings", "NetworkInterfaces"):
             self.assertEqual(before[same], after[same], same)
         ec2.reboot_instances(InstanceIds=[instance])
