@@ -350,7 +350,12 @@ TEST_F(ModifyInstance, WhatNoInstanceHereHasIsRefused) {
 TEST_F(ModifyInstance, Threat_B01_AnothersInstanceIsUnknownAndAnEndedOneIsLeftAlone) {
   const auto id = stopped();
   EXPECT_EQ(modify(bob, id, type("t3.small")).error().code, Code::invalid_instance_id_not_found);
-  EXPECT_EQ(refused(InstanceId::trusted("i-x"), type("t3.small")), Code::invalid_instance_id_malformed);
+  EXPECT_EQ(refused(id,
+                    [](Request& r) {
+                      type("t3.small")(r);
+                      r.instance_id = "i-x";
+                    }),
+            Code::invalid_instance_id_malformed);
 
   terminate(id);
   EXPECT_EQ(refused(id, type("t3.small")), Code::incorrect_instance_state);
