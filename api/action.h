@@ -138,6 +138,7 @@ std::vector<Action> volume_actions();
 std::vector<Action> vpc_actions();
 std::vector<Action> subnet_actions();
 std::vector<Action> internet_gateway_actions();
+std::vector<Action> address_actions();
 std::vector<Action> route_table_actions();
 std::vector<Action> security_group_actions();
 std::vector<Action> network_interface_actions();  // DescribeNetworkInterfaces, DescribeNetworkAcls, DescribeDhcpOptions

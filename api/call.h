@@ -8,6 +8,7 @@
 
 #include <any>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,12 +35,16 @@ struct Caller {
   std::string source_ip;
 };
 
+/// What filters may look at though the item does not show it: a filter's name and a value, as often as there are values
+/// ("network-interface.requester-managed" of an instance, whose interfaces do not tell it).
+using Hidden = std::multimap<std::string, std::string, std::less<>>;
+
 /// The filters of one request, compiled, and its place in the list. Made by the dispatcher from the operation's facts.
 class Selection {
  public:
   virtual ~Selection() = default;
-  /// Whether an item of the answer (a generated structure) passes all filters.
-  virtual bool matches(const ec2::Shape& shape, const void* item) const = 0;
+  /// Whether an item of the answer (a generated structure), with what it does not show, passes all filters.
+  virtual bool matches(const ec2::Shape& shape, const void* item, const Hidden& hidden) const = 0;
   /// Items whose key is not greater than this were on earlier pages; empty on the first page.
   virtual const std::string& after() const = 0;
   /// Items that still fit on this page.
@@ -64,9 +69,9 @@ class Listing {
   /// Keys up to here were on earlier pages: a query may start behind it.
   const std::string& after() const { return selection_.after(); }
   /// Takes the item if it is on this page and passes the filters. False when the page is full: stop.
-  bool offer(std::string_view key, Item&& item) {
+  bool offer(std::string_view key, Item&& item, const Hidden& hidden = {}) {
     if (!after().empty() && key <= after()) return true;
-    if (!selection_.matches(ec2::describe<Item>(), &item)) return true;
+    if (!selection_.matches(ec2::describe<Item>(), &item, hidden)) return true;
     if (selection_.room() == 0) {
       selection_.more();
       return false;

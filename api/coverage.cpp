@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "api/filter_names.h"
+#include "api/silent_filters.h"
 
 namespace virga::api {
 
@@ -29,10 +29,10 @@ std::vector<std::string_view> honoured(const Action& row) {
 }
 
 std::vector<std::string_view> working_filters(const ec2::Operation& operation) {
-  const auto absent = absent_filters(operation.name);
+  const auto silent = silent_filters(operation.name);
   std::vector<std::string_view> names;
   for (const auto filter : operation.filters)
-    if (std::ranges::find(absent, filter) == absent.end()) names.push_back(filter == "tag" ? "tag:<key>" : filter);
+    if (std::ranges::find(silent, filter) == silent.end()) names.push_back(filter == "tag" ? "tag:<key>" : filter);
   return names;
 }
 
@@ -46,9 +46,9 @@ std::string section(const Action& row) {
   for (const auto& only : row.options.only) text += fmt::format("* `{}`: only {}\n", only.path, listed(only.values));
   if (!operation.filters.empty()) {
     text += fmt::format("* Filters: {}\n", listed(working_filters(operation)));
-    const auto absent = absent_filters(operation.name);
-    if (!absent.empty())
-      text += fmt::format("* Filters that match nothing, for want of the attribute: {}\n", listed(absent));
+    const auto silent = silent_filters(operation.name);
+    if (!silent.empty())
+      text += fmt::format("* Filters that match nothing, for want of the attribute: {}\n", listed(silent));
   }
   if (operation.paged) text += "* Pages: MaxResults, NextToken\n";
   if (operation.dry_run) text += "* DryRun\n";

@@ -30,6 +30,8 @@ constexpr Code wants_of_room[] = {
     Code::route_limit_exceeded,
     Code::security_group_limit_exceeded,
     Code::rules_per_security_group_limit_exceeded,
+    Code::address_limit_exceeded,
+    Code::insufficient_address_capacity,
 };
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace virga::api {
 
 WireError wire_error(Code code) {
   switch (code) {
-#define X(name, wire, status) \
+#define X(name, wire, status, when) \
   case Code::name:            \
     return {wire, status};
 #include "core/error_codes.def"

@@ -108,15 +108,19 @@ constexpr Meaning meanings[] = {
 
 /// Spellings that clients send (Terraform's provider among them) and the model does not list.
 constexpr Meaning undocumented[] = {
+    {"DescribeAddresses", "domain", "Domain"},
     {"DescribeSubnets", "availabilityZone", "AvailabilityZone"},
+    {"DescribeSubnets", "availabilityZoneId", "AvailabilityZoneId"},
     {"DescribeSubnets", "cidr", "CidrBlock"},
     {"DescribeSubnets", "cidrBlock", "CidrBlock"},
     {"DescribeSubnets", "defaultForAz", "DefaultForAz"},
     {"DescribeVpcs", "cidr-block", "CidrBlock"},
+    {"DescribeVpcs", "cidrBlock", "CidrBlock"},
+    {"DescribeVpcs", "dhcpOptionsId", "DhcpOptionsId"},
     {"DescribeVpcs", "isDefault", "IsDefault"},
 };
 
-constexpr std::string_view absent_of_instances[] = {
+constexpr std::string_view hidden_of_instances[] = {
     "metadata-options.http-protocol-ipv4",
     "network-interface.addresses.association.allocation-id",
     "network-interface.addresses.association.association-id",
@@ -201,8 +205,8 @@ bool filter_is_known(const ec2::Operation& operation, std::string_view filter) {
 }
 
 std::optional<MemberPath> filter_path(const ec2::Operation& operation, std::string_view filter, const Shape& item) {
-  const auto absent = absent_filters(operation.name);
-  if (std::ranges::find(absent, filter) != absent.end()) return std::nullopt;
+  const auto hidden = hidden_filters(operation.name);
+  if (std::ranges::find(hidden, filter) != hidden.end()) return std::nullopt;
   auto written = meaning(meanings, operation.name, filter);
   if (!written) written = meaning(undocumented, operation.name, filter);
   if (written) {
@@ -228,8 +232,8 @@ std::optional<MemberPath> tags_path(const Shape& item) {
   return std::nullopt;
 }
 
-std::span<const std::string_view> absent_filters(std::string_view action) {
-  if (action == "DescribeInstances") return absent_of_instances;
+std::span<const std::string_view> hidden_filters(std::string_view action) {
+  if (action == "DescribeInstances") return hidden_of_instances;
   return {};
 }
 

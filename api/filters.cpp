@@ -71,11 +71,13 @@ Result<void> Filters::add(std::string name, std::vector<std::string> values) {
   return {};
 }
 
-bool Filters::match(const Shape& shape, const void* item) const {
-  return std::ranges::all_of(filters_, [&](const Filter& filter) { return passes(filter, shape, item); });
+bool Filters::match(const Shape& shape, const void* item, const Hidden& hidden) const {
+  return std::ranges::all_of(filters_, [&](const Filter& filter) { return passes(filter, shape, item, hidden); });
 }
 
-bool Filters::passes(const Filter& filter, const Shape& shape, const void* item) const {
+bool Filters::passes(const Filter& filter, const Shape& shape, const void* item, const Hidden& hidden) const {
+  const auto [first, last] = hidden.equal_range(filter.name);
+  if (std::any_of(first, last, [&](const auto& known) { return any_matches(filter.values, known.second); })) return true;
   if (filter.looks == Looks::at_member) {
     const auto path = filter_path(*operation_, filter.name, shape);
     return path && any_value(*path, item, [&](const Shape& leaf, const void* value) {

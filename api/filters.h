@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/call.h"
 #include "api/codec/reflect.h"
 #include "api/members.h"
 #include "core/result.h"
@@ -23,7 +24,8 @@ class Filters {
   /// Errors: InvalidParameterValue (a name the operation does not know, no values), FilterLimitExceeded.
   static Result<Filters> compile(const ec2::Operation& operation, const void* request);
 
-  bool match(const ec2::Shape& shape, const void* item) const;
+  /// A filter looks at the member that it names and at what is hidden under its name.
+  bool match(const ec2::Shape& shape, const void* item, const Hidden& hidden = {}) const;
 
  private:
   enum class Looks { at_member, at_tag_value_of_key, at_tag_keys, at_tag_values };
@@ -36,7 +38,7 @@ class Filters {
 
   explicit Filters(const ec2::Operation& operation) : operation_(&operation) {}
   Result<void> add(std::string name, std::vector<std::string> values);
-  bool passes(const Filter& filter, const ec2::Shape& shape, const void* item) const;
+  bool passes(const Filter& filter, const ec2::Shape& shape, const void* item, const Hidden& hidden) const;
 
   const ec2::Operation* operation_;
   std::vector<Filter> filters_;

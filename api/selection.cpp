@@ -23,6 +23,7 @@ constexpr std::pair<std::string_view, std::string_view> ids_exclude_pages[] = {
     {"DescribeInstances", "InstanceIds"},
     {"DescribeInstanceStatus", "InstanceIds"},
     {"DescribeVolumes", "VolumeIds"},
+    {"DescribeVolumeStatus", "VolumeIds"},
 };
 
 Result<std::size_t> page_size(const ec2::Operation& operation, const void* request, std::int32_t wanted) {

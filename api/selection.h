@@ -18,7 +18,9 @@ class RequestSelection final : public Selection {
   static Result<RequestSelection> create(const ec2::Operation& operation, const void* request, const PageTokens& tokens,
                                          const AccountId& account);
 
-  bool matches(const ec2::Shape& shape, const void* item) const override { return filters_.match(shape, item); }
+  bool matches(const ec2::Shape& shape, const void* item, const Hidden& hidden) const override {
+    return filters_.match(shape, item, hidden);
+  }
   const std::string& after() const override { return after_; }
   std::size_t room() const override { return room_; }
   void took(std::string_view key) override;

@@ -19,6 +19,9 @@ void add_roles(CLI::App& app, const Roles& roles, int& code) {
   host->callback([&] { code = roles.host(simulate); });
   auto* coverage = app.add_subcommand("api-coverage", "Print which parts of the EC2 API are served, as Markdown");
   coverage->callback([&] { std::fputs(roles.coverage().c_str(), stdout); });
+  auto* codes =
+      app.add_subcommand("error-codes", "Print every error code of the EC2 API and when it is given, as Markdown");
+  codes->callback([&] { std::fputs(roles.error_codes().c_str(), stdout); });
 }
 
 }  // namespace

@@ -8,11 +8,12 @@
 
 namespace virga::cli {
 
-/// What only the program itself can provide: its two roles and the coverage page of its action table.
+/// What only the program itself can provide: its two roles, and the pages about its action table and its error codes.
 struct Roles {
   std::function<int()> control;
   std::function<int(bool simulate)> host;
   std::function<std::string()> coverage;
+  std::function<std::string()> error_codes;
 };
 
 int run(int argc, char** argv, const Roles& roles);

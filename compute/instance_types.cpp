@@ -8,6 +8,8 @@ namespace virga::compute {
 
 namespace {
 constexpr std::array catalogue = {
+    InstanceType{"c5.2xlarge", 8, 2, 16384, 4, 15, false, true},
+    InstanceType{"c5.4xlarge", 16, 2, 32768, 8, 30, false, true},
     InstanceType{"c5.large", 2, 2, 4096, 3, 10, false, true},
     InstanceType{"c5.xlarge", 4, 2, 8192, 4, 15, false, true},
     InstanceType{"lab.micro", 1, 1, 512, 4, 10, false, true},
@@ -17,9 +19,13 @@ constexpr std::array catalogue = {
     InstanceType{"m1.medium", 1, 1, 3840, 2, 6, false, false},
     InstanceType{"m1.small", 1, 1, 1740, 2, 4, false, false},
     InstanceType{"m5.2xlarge", 8, 2, 32768, 4, 15, false, true},
+    InstanceType{"m5.4xlarge", 16, 2, 65536, 8, 30, false, true},
+    InstanceType{"m5.8xlarge", 32, 2, 131072, 8, 30, false, true},
     InstanceType{"m5.large", 2, 2, 8192, 3, 10, false, true},
     InstanceType{"m5.xlarge", 4, 2, 16384, 4, 15, false, true},
+    InstanceType{"r5.2xlarge", 8, 2, 65536, 4, 15, false, true},
     InstanceType{"r5.large", 2, 2, 16384, 3, 10, false, true},
+    InstanceType{"r5.xlarge", 4, 2, 32768, 4, 15, false, true},
     InstanceType{"t1.micro", 1, 1, 627, 2, 2, false, false},
     InstanceType{"t2.large", 2, 1, 8192, 3, 12, true, true},
     InstanceType{"t2.medium", 2, 1, 4096, 3, 6, true, true},

@@ -15,7 +15,8 @@ namespace {
   " zone, host, vpc, subnet, key_name, public_key, user_data, shutdown_behavior, protect_termination,"           \
   " protect_stop, cpu_credits, http_tokens, http_endpoint, http_hop_limit,"                                      \
   " metadata_tags, client_token, state, power, start_number, reboot_number, shutdown_timeout_s, holds_capacity," \
-  " reason_code, reason_message, transition_reason, launched_ms, created_ms FROM instance "
+  " reason_code, reason_message, transition_reason, launched_ms, created_ms,"                                    \
+  " monitoring, ebs_optimized, auto_recovery FROM instance "
 
 InstanceSpec spec_from_row(store::Row& row) {
   InstanceSpec spec;
@@ -38,6 +39,9 @@ InstanceSpec spec_from_row(store::Row& row) {
   spec.cpu_credits = row.text(20);
   spec.metadata = {row.text(21), row.text(22), row.int32(23), row.text(24)};
   spec.client_token = row.text(25);
+  spec.monitoring = row.boolean(37);
+  spec.ebs_optimized = row.boolean(38);
+  spec.auto_recovery = row.text(39) == "disabled" ? AutoRecovery::disabled : AutoRecovery::by_default;
   return spec;
 }
 
@@ -65,6 +69,18 @@ Instance from_row(store::Row& row) {
 }
 
 }  // namespace
+
+Result<void> check_metadata_options(const MetadataOptions& options) {
+  const auto is_switch = [](const std::string& text) { return text == "enabled" || text == "disabled"; };
+  if (options.http_tokens != "optional" && options.http_tokens != "required")
+    return fail(Code::invalid_parameter_value, "HttpTokens must be 'optional' or 'required'.");
+  if (!is_switch(options.http_endpoint) || !is_switch(options.instance_metadata_tags))
+    return fail(Code::invalid_parameter_value,
+                "HttpEndpoint and InstanceMetadataTags must be 'enabled' or 'disabled'.");
+  if (options.http_put_response_hop_limit < 1 || options.http_put_response_hop_limit > 64)
+    return fail(Code::invalid_parameter_value, "HttpPutResponseHopLimit must be between 1 and 64.");
+  return {};
+}
 
 nlohmann::json journal_of(const Instance& instance) {
   return {
@@ -100,16 +116,16 @@ void insert(Scope& scope, const NewResource<InstanceId>& resource, const Instanc
       "INSERT INTO instance (id, number, account, reservation, launch_index, image, root_device, instance_type, vcpus,"
       " memory_mib, zone, host, holds_capacity, vpc, subnet, key_name, public_key, user_data, state, power,"
       " shutdown_timeout_s, shutdown_behavior, protect_termination, protect_stop,"
-      " cpu_credits, http_tokens, http_endpoint, http_hop_limit, metadata_tags, client_token, launched_ms, created_ms)"
+      " cpu_credits, http_tokens, http_endpoint, http_hop_limit, metadata_tags, client_token, launched_ms, created_ms,"
+      " monitoring, ebs_optimized, auto_recovery)"
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, 'pending', 'running',"
-      " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       resource.id, resource.number, scope.account, spec.reservation, spec.launch_index, spec.image, spec.root_device,
       spec.type.name, spec.type.vcpus, spec.type.memory_mib, spec.zone, spec.host, spec.vpc, spec.subnet, spec.key_name,
-      spec.public_key, spec.user_data, WantedInstance{}.shutdown_timeout_s,
-      spec.shutdown_behavior == ShutdownBehavior::terminate ? "terminate" : "stop", spec.protect_termination,
-      spec.protect_stop, spec.cpu_credits, spec.metadata.http_tokens, spec.metadata.http_endpoint,
-      spec.metadata.http_put_response_hop_limit, spec.metadata.instance_metadata_tags, spec.client_token, scope.now,
-      scope.now);
+      spec.public_key, spec.user_data, WantedInstance{}.shutdown_timeout_s, to_string(spec.shutdown_behavior),
+      spec.protect_termination, spec.protect_stop, spec.cpu_credits, spec.metadata.http_tokens,
+      spec.metadata.http_endpoint, spec.metadata.http_put_response_hop_limit, spec.metadata.instance_metadata_tags,
+      spec.client_token, scope.now, scope.now, spec.monitoring, spec.ebs_optimized, to_string(spec.auto_recovery));
   take_capacity(scope, spec.host, {spec.type.vcpus, spec.type.memory_mib, 0});
   const auto made = find_anywhere(scope.tx, resource.id);
   VIRGA_ASSERT(made.has_value());

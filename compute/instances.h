@@ -14,8 +14,16 @@
 namespace virga::compute {
 
 enum class ShutdownBehavior { stop, terminate };
+constexpr std::string_view to_string(ShutdownBehavior behavior) {
+  return behavior == ShutdownBehavior::terminate ? "terminate" : "stop";
+}
+/// What is to happen when the instance's host fails. Kept and shown: guests do not move between hosts yet.
+enum class AutoRecovery { by_default, disabled };
+constexpr std::string_view to_string(AutoRecovery recovery) {
+  return recovery == AutoRecovery::disabled ? "disabled" : "default";
+}
 
-/// What a launch decides and what only few calls may change later.
+/// What a launch decides; what of it may change later stands in compute/attributes.h.
 struct InstanceSpec {
   ReservationId reservation;
   int launch_index = 0;
@@ -34,6 +42,9 @@ struct InstanceSpec {
   bool protect_stop = false;
   std::string cpu_credits;
   MetadataOptions metadata;
+  bool monitoring = false;  ///< detailed monitoring was asked for
+  bool ebs_optimized = false;
+  AutoRecovery auto_recovery = AutoRecovery::by_default;
   std::string client_token;
 };
 
@@ -41,7 +52,7 @@ struct Instance {
   InstanceId id;
   std::uint32_t number = 0;
   AccountId account;
-  InstanceSpec spec;  ///< of `type` only name, vcpus and memory_mib as they were at launch
+  InstanceSpec spec;  ///< of `type` only vcpus and memory_mib
   std::string type_name;
   InstanceState state = InstanceState::pending;
   Power power = Power::running;
@@ -72,6 +83,9 @@ std::optional<Instance> find_anywhere(store::Transaction& tx, const InstanceId& 
 void insert(Scope& scope, const NewResource<InstanceId>& resource, const InstanceSpec& spec);
 
 }  // namespace instances
+
+/// Errors: InvalidParameterValue (a value that the option does not have).
+Result<void> check_metadata_options(const MetadataOptions& options);
 
 /// What the journal keeps of an instance.
 nlohmann::json journal_of(const Instance& instance);

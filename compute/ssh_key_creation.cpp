@@ -4,6 +4,7 @@
 #include <openssl/rsa.h>
 
 #include "compute/crypto.h"
+#include "compute/ppk.h"
 #include "compute/ssh_keys.h"
 #include "compute/ssh_wire.h"
 
@@ -46,7 +47,7 @@ std::string openssh_private_key(const std::string& blob, const std::string& poin
   return pem + "-----END OPENSSH PRIVATE KEY-----\n";
 }
 
-Result<CreatedKey> create_ed25519(const std::string& comment) {
+Result<CreatedKey> create_ed25519(KeyFormat format, const std::string& comment) {
   const crypto::Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   if (!key) return fail(internal_error("ed25519 key generation failed"));
   const auto point = raw_part(&EVP_PKEY_get_raw_public_key, key.get());
@@ -55,7 +56,11 @@ Result<CreatedKey> create_ed25519(const std::string& comment) {
   ssh_wire::put_string(blob, "ssh-ed25519");
   ssh_wire::put_string(blob, point);
   auto public_key = TRY(parse_public_key("ssh-ed25519 " + crypto::base64(blob) + " " + comment));
-  return CreatedKey{std::move(public_key), openssh_private_key(blob, point, seed, comment)};
+  if (format == KeyFormat::pem)
+    return CreatedKey{std::move(public_key), openssh_private_key(blob, point, seed, comment)};
+  std::string secret;
+  ssh_wire::put_string(secret, seed);
+  return CreatedKey{std::move(public_key), ppk_file({"ssh-ed25519", comment, blob, secret})};
 }
 
 std::string rsa_part(const EVP_PKEY* key, const char* name) {
@@ -73,7 +78,15 @@ std::string pkcs1_pem(EVP_PKEY* key) {
   return {bytes, static_cast<std::size_t>(length)};
 }
 
-Result<CreatedKey> create_rsa(const std::string& comment) {
+std::string rsa_ppk(const EVP_PKEY* key, const std::string& blob, const std::string& comment) {
+  std::string secret;
+  for (const auto* part : {OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
+                           OSSL_PKEY_PARAM_RSA_COEFFICIENT1})
+    ssh_wire::put_mpint(secret, rsa_part(key, part));
+  return ppk_file({"ssh-rsa", comment, blob, secret});
+}
+
+Result<CreatedKey> create_rsa(KeyFormat format, const std::string& comment) {
   const crypto::Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{rsa_bits}));
   if (!key) return fail(internal_error("rsa key generation failed"));
   std::string blob;
@@ -86,15 +99,15 @@ Result<CreatedKey> create_rsa(const std::string& comment) {
   if (!pkcs8) return fail(internal_error("pkcs8 encoding failed"));
   const auto private_der = crypto::der<const PKCS8_PRIV_KEY_INFO>(&i2d_PKCS8_PRIV_KEY_INFO, pkcs8.get());
   public_key.fingerprint = crypto::colon_hex(crypto::digest(EVP_sha1(), private_der));
-  auto pem = pkcs1_pem(key.get());
-  if (pem.empty()) return fail(internal_error("pkcs1 encoding failed"));
-  return CreatedKey{std::move(public_key), std::move(pem)};
+  auto text = format == KeyFormat::pem ? pkcs1_pem(key.get()) : rsa_ppk(key.get(), blob, comment);
+  if (text.empty()) return fail(internal_error("private key encoding failed"));
+  return CreatedKey{std::move(public_key), std::move(text)};
 }
 
 }  // namespace
 
-Result<CreatedKey> create_key(KeyType type, const std::string& comment) {
-  return type == KeyType::rsa ? create_rsa(comment) : create_ed25519(comment);
+Result<CreatedKey> create_key(KeyType type, KeyFormat format, const std::string& comment) {
+  return type == KeyType::rsa ? create_rsa(format, comment) : create_ed25519(format, comment);
 }
 
 }  // namespace virga::compute

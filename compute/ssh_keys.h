@@ -22,11 +22,14 @@ struct PublicKey {
 /// Errors: InvalidKey.Format.
 Result<PublicKey> parse_public_key(std::string_view material);
 
+/// How a private key is written: `pem` is PKCS#1 PEM for rsa and OpenSSH's format for ed25519, `ppk` PuTTY's.
+enum class KeyFormat { pem, ppk };
+
 struct CreatedKey {
   PublicKey public_key;
-  std::string private_pem;  ///< rsa: PKCS#1 PEM; ed25519: OpenSSH's format. Given to the caller once, never kept.
+  std::string private_key;  ///< the whole file. Given to the caller once, never kept.
 };
 /// Makes a new pair (rsa: 2048 bits).
-Result<CreatedKey> create_key(KeyType type, const std::string& comment);
+Result<CreatedKey> create_key(KeyType type, KeyFormat format, const std::string& comment);
 
 }  // namespace virga::compute

@@ -14,7 +14,7 @@ VIRGA_JSON_DEFINE(WantedDisk, volume, device, slot, root)
 VIRGA_JSON_DEFINE(WantedNic, interface, number, vpc, vpc_number, mac, device_index)
 VIRGA_JSON_DEFINE(MetadataOptions, http_tokens, http_endpoint, http_put_response_hop_limit, instance_metadata_tags)
 VIRGA_JSON_DEFINE(MetadataNic, interface, device_index, mac, private_ip, subnet, subnet_cidr, vpc, vpc_cidr,
-                  security_groups, security_group_ids)
+                  security_groups, security_group_ids, public_ip, public_hostname)
 VIRGA_JSON_DEFINE(Metadata, options, ami_id, ami_launch_index, instance_type, local_hostname, availability_zone, region,
                   reservation_id, account, architecture, pending_time, key_name, public_key, user_data, has_user_data,
                   nics, tags, block_devices)

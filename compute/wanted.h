@@ -47,6 +47,8 @@ struct MetadataNic {
   std::string vpc_cidr;
   std::vector<std::string> security_groups;
   std::vector<std::string> security_group_ids;
+  std::string public_ip;        ///< empty: none
+  std::string public_hostname;  ///< empty: none, or the VPC gives no public names
 };
 
 struct Metadata {

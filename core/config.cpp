@@ -1,8 +1,11 @@
 #include "core/config.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -72,6 +75,43 @@ Apply words(std::vector<std::string>& target) {
   };
 }
 
+/// "203.0.113.0/24", without host bits, and nothing of what can be no machine's address (RFC 6890).
+bool is_public_block(const std::string& text) {
+  constexpr int largest = 8;  // prefix lengths
+  constexpr int smallest = 32;
+  struct Range {
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+  constexpr Range never[] = {
+      {0x00000000, 0x00ffffff},  // this network
+      {0x7f000000, 0x7fffffff},  // loopback
+      {0xa9fe0000, 0xa9feffff},  // link-local: the metadata service, and Virga's own links
+      {0xe0000000, 0xffffffff},  // multicast, reserved, broadcast
+  };
+  const auto slash = text.find('/');
+  in_addr address{};
+  if (slash == std::string::npos || inet_pton(AF_INET, text.substr(0, slash).c_str(), &address) != 1) return false;
+  int prefix = 0;
+  const auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), prefix);
+  if (error != std::errc() || end != text.data() + text.size() || prefix < largest || prefix > smallest) return false;
+  const std::uint32_t first = ntohl(address.s_addr);
+  const auto behind = static_cast<std::uint32_t>((std::uint64_t{1} << (smallest - prefix)) - 1);
+  const std::uint32_t last = first | behind;
+  if ((first & behind) != 0) return false;
+  return std::ranges::none_of(never, [&](const Range& range) { return first <= range.last && range.first <= last; });
+}
+
+Apply public_blocks(std::vector<std::string>& target) {
+  return [&target](const toml::node& node) {
+    constexpr std::size_t most = 64;
+    std::vector<std::string> values;
+    if (!words(values)(node) || values.size() > most || !std::ranges::all_of(values, is_public_block)) return false;
+    target = std::move(values);
+    return true;
+  };
+}
+
 Apply accelerator(Accelerator& target) {
   return [&target](const toml::node& node) {
     const auto value = node.value<std::string>().value_or("");
@@ -94,6 +134,7 @@ std::map<std::string, Apply> keys(Config& c) {
       {"api.threads", number<int>(c.api_threads, 1, 256)},
       {"region.name", text(c.region)},
       {"region.zones", words(c.zones)},
+      {"network.public_cidrs", public_blocks(c.public_cidrs)},
       {"control.user", text(c.control_user)},
       {"host.name", text(c.host_name)},
       {"host.realm", hex4(c.realm)},

@@ -45,6 +45,8 @@ struct Config {
   // [region]
   std::string region = "us-east-1";
   std::vector<std::string> zones = {"a", "b", "c"};  ///< suffixes; the zone is region + suffix
+  // [network]
+  std::vector<std::string> public_cidrs = {"203.0.113.0/24"};  ///< blocks of public addresses
   // [control]
   std::string control_user = "virga";  ///< who may speak to the host role, besides root
   // [host]

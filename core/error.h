@@ -8,7 +8,7 @@ namespace virga {
 
 /// Every error Virga can answer with. The list is closed; see core/error_codes.def.
 enum class Code {
-#define X(name, wire, status) name,
+#define X(name, wire, status, when) name,
 #include "core/error_codes.def"
 #undef X
 };

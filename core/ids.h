@@ -116,6 +116,10 @@ VIRGA_ID(NetworkInterfaceId, "eni-", "network-interface", "networkInterface ID",
          invalid_network_interface_id_malformed);
 VIRGA_ID(NetworkInterfaceAttachmentId, "eni-attach-", "network-interface-attachment", "attachment ID",
          invalid_attachment_id_not_found, invalid_attachment_id_malformed);
+VIRGA_ID(AllocationId, "eipalloc-", "elastic-ip", "allocation ID", invalid_allocation_id_not_found,
+         invalid_allocation_id_malformed);
+VIRGA_ID(AddressAssociationId, "eipassoc-", "elastic-ip-association", "association ID", invalid_association_id_not_found,
+         invalid_association_id_malformed);
 VIRGA_ID(NetworkAclId, "acl-", "network-acl", "networkAcl ID", invalid_network_acl_id_not_found,
          invalid_network_acl_id_malformed);
 VIRGA_ID(DhcpOptionsId, "dopt-", "dhcp-options", "dhcpOption ID", invalid_dhcp_option_id_not_found,

@@ -34,13 +34,15 @@ inline void from_json(const nlohmann::json& json, AccountId& id) { id = AccountI
 
 }  // namespace virga
 
-/// Defines them, in a source file, member by member; a missing member throws nlohmann's exception.
+/// Defines them, in a source file, member by member. A missing member keeps its default: documents that an older version
+/// wrote to disk stay readable; what crosses the host API must be complete (hostapi/wire.h compares).
 #define VIRGA_JSON_DEFINE(Type, ...)                                                         \
   void to_json(nlohmann::json& nlohmann_json_j, const Type& nlohmann_json_t) {               \
     NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, __VA_ARGS__))                 \
   }                                                                                          \
   void from_json(const nlohmann::json& nlohmann_json_j, Type& nlohmann_json_t) {             \
-    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM, __VA_ARGS__))               \
+    const Type nlohmann_json_default_obj{};                                                  \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM_WITH_DEFAULT, __VA_ARGS__))  \
   }
 
 /// Defines them for an enumeration, value by value; unknown text throws nlohmann's exception.

@@ -151,6 +151,7 @@ constexpr std::array definitions = {
     Definition{Name::security_groups_per_interface, "security-groups-per-interface", 5,
                Code::security_groups_per_interface_limit_exceeded},
     Definition{Name::network_interfaces, "network-interfaces", 5000, Code::resource_limit_exceeded},
+    Definition{Name::addresses, "addresses", 50, Code::address_limit_exceeded},
 };
 
 const Definition& definition(Name name) {

@@ -89,7 +89,8 @@ std::optional<std::string> resource_type(Scope& scope, std::string_view id);
 namespace quota {
 enum class Name {
   instances, vcpus, images, key_pairs, volumes, volume_gib, vpcs, subnets_per_vpc, internet_gateways, route_tables_per_vpc,
-  routes_per_table, security_groups, rules_per_security_group, security_groups_per_interface, network_interfaces
+  routes_per_table, security_groups, rules_per_security_group, security_groups_per_interface, network_interfaces,
+  addresses
 };
 std::string_view to_string(Name name);
 std::optional<Name> parse(std::string_view text);

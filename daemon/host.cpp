@@ -57,10 +57,14 @@ Result<HostParts> simulated_parts(const Paths& paths, const Clock& clock, Faults
   const auto directory = paths.host_state() / "simulated";
   TRY_VOID(make_directory(directory, 0700));
   HostParts parts;
-  parts.hypervisor = TRY(compute::SimulatedHypervisor::create(
-      {.directory = directory / "guests", .cpus = 128, .memory_mib = 1 << 20, .latencies = {}}, clock, faults));
-  parts.network = TRY(network::SimulatedNetwork::create(directory / "networks", faults));
   parts.volumes = TRY(storage::SimulatedVolumes::create(directory / "volumes", simulated_storage_gib, faults));
+  const auto grow = [volumes = parts.volumes.get()](const VolumeId& id, std::uint64_t size_gib) {
+    return volumes->resize(id, size_gib);
+  };
+  parts.hypervisor = TRY(compute::SimulatedHypervisor::create(
+      {.directory = directory / "guests", .cpus = 128, .memory_mib = 1 << 20, .latencies = {}, .grow_volume = grow},
+      clock, faults));
+  parts.network = TRY(network::SimulatedNetwork::create(directory / "networks", faults));
   return parts;
 }
 
@@ -97,11 +101,11 @@ Result<void> serve(HostKind kind, const Paths& paths, const Config& config) {
   const bool simulated = kind == HostKind::simulated;
   const auto parts = simulated ? TRY(simulated_parts(paths, clock, faults)) : TRY(real_parts(paths, config, commands));
 
-  const auto metadata_server = TRY(http::Server::create(
-      {.max_header_bytes = compute::MetadataLimits::header_bytes,
-       .max_body_bytes = compute::MetadataLimits::body_bytes,
-       .max_connections_per_source = compute::MetadataLimits::connections_per_interface},
-      metadata_threads));
+  const auto metadata_server =
+      TRY(http::Server::create({.max_header_bytes = compute::MetadataLimits::header_bytes,
+                                .max_body_bytes = compute::MetadataLimits::body_bytes,
+                                .max_connections_per_source = compute::MetadataLimits::connections_per_interface},
+                               metadata_threads));
   compute::MetadataService metadata(TRY(compute::MetadataTokens::create(paths.host_state() / "agent" / "metadata.key")),
                                     clock);
   MetadataListeners listeners(*parts.network, *metadata_server, metadata);
@@ -112,13 +116,14 @@ Result<void> serve(HostKind kind, const Paths& paths, const Config& config) {
   }
   const auto identity = TRY(hostapi::host_identity(paths.host_state() / "identity", ids));
   const auto kernel_boot = TRY(hostapi::kernel_boot_id());
-  const auto agent = TRY(hostapi::Agent::create({.directory = paths.host_state() / "agent",
-                                                 .host_identity = identity,
-                                                 .host_name = host_name(config),
-                                                 .version = VIRGA_VERSION,
-                                                 .boot_id = ids.uuid(),
-                                                 .kernel_boot_id = kernel_boot},
-                                                config, {*parts.hypervisor, *parts.network, *parts.volumes, clock}, hooks));
+  const auto agent =
+      TRY(hostapi::Agent::create({.directory = paths.host_state() / "agent",
+                                  .host_identity = identity,
+                                  .host_name = host_name(config),
+                                  .version = VIRGA_VERSION,
+                                  .boot_id = ids.uuid(),
+                                  .kernel_boot_id = kernel_boot},
+                                 config, {*parts.hypervisor, *parts.network, *parts.volumes, clock}, hooks));
   listeners.serve_for(*agent);
   hostapi::Server api(*agent, {.control_uid = TRY(control_uid(config)), .faults = simulated ? &faults : nullptr});
   const auto server = TRY(http::Server::create(

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/assert.h"
+#include "network/addresses.h"
 #include "network/cidr.h"
 #include "network/interfaces.h"
 #include "network/lookup.h"
@@ -19,8 +20,16 @@ namespace {
 nlohmann::json journal_of(const Interface& interface) {
   std::vector<SecurityGroupId> groups;
   for (const auto& group : interface.groups) groups.push_back(group.id);
-  return {{"subnet", interface.subnet}, {"private_ip", interface.private_ip}, {"mac", interface.mac},
-          {"groups", groups},           {"instance", interface.instance},     {"device_index", interface.device_index}};
+  return {{"subnet", interface.subnet},
+          {"private_ip", interface.private_ip},
+          {"mac", interface.mac},
+          {"groups", groups},
+          {"instance", interface.instance},
+          {"device_index", interface.device_index},
+          {"description", interface.description},
+          {"source_dest_check", interface.source_dest_check},
+          {"delete_on_termination", interface.delete_on_termination},
+          {"wants_public_ip", interface.wants_public_ip}};
 }
 
 struct Usable {
@@ -106,11 +115,27 @@ void insert(Scope& scope, const NetworkInterfaceId& id, const InterfaceRequest& 
   scope.tx.execute(
       "INSERT INTO network_interface (id, account, vpc, subnet, address, mac, description, source_dest_check, "
       "created_ms,"
-      " attachment, instance, host, device_index, delete_on_termination, attached_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+      " attachment, instance, host, device_index, delete_on_termination, attached_ms, wants_public_ip)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
       id, scope.account, subnet.vpc, subnet.id, address, mac_of(scope, id), request.description, scope.now, attachment,
       request.instance, attached ? std::optional(request.host) : std::nullopt, request.device_index,
-      request.delete_on_termination, scope.now);
+      request.delete_on_termination, scope.now, request.wants_public_ip);
+}
+
+void put_groups(Scope& scope, const NetworkInterfaceId& id, const std::vector<SecurityGroupId>& groups) {
+  int position = 0;
+  for (const auto& group : groups)
+    scope.tx.execute("INSERT INTO network_interface_group (interface, group_id, position) VALUES (?, ?, ?)", id, group,
+                     position++);
+}
+
+/// After a change of `before`: journal, and anew the documents of the VPC (rules) and of the instance (metadata).
+Result<void> changed(Scope& scope, const Interface& before) {
+  const auto after = TRY(find_interface(scope, before.id));
+  scope.record(before.id.str(), journal_of(before), journal_of(after));
+  scope.touch(DocumentKind::vpc, before.vpc.str());
+  if (!before.instance.empty()) scope.touch(DocumentKind::instance, before.instance.str());
+  return {};
 }
 
 }  // namespace
@@ -123,10 +148,7 @@ Result<Interface> allocate_interface(Scope& scope, const InterfaceRequest& reque
   TRY_VOID(quota::charge(scope, quota::Name::network_interfaces));
   const auto id = scope.create_resource<NetworkInterfaceId>().id;
   insert(scope, id, request, subnet, address);
-  int position = 0;
-  for (const auto& group : groups)
-    scope.tx.execute("INSERT INTO network_interface_group (interface, group_id, position) VALUES (?, ?, ?)", id, group,
-                     position++);
+  put_groups(scope, id, groups);
   auto interface = TRY(find_interface(scope, id));
   scope.record(id.str(), nullptr, journal_of(interface));
   scope.touch(DocumentKind::vpc, subnet.vpc.str());
@@ -136,12 +158,67 @@ Result<Interface> allocate_interface(Scope& scope, const InterfaceRequest& reque
 Result<void> release_interface(Scope& scope, const NetworkInterfaceId& id) {
   const auto interface = find_interface(scope, id);
   if (!interface) return {};
+  disassociate_all(scope, id);
   scope.tx.execute("DELETE FROM network_interface WHERE account = ? AND id = ?", scope.account, id);
   scope.delete_resource(id.str());
   quota::release(scope, quota::Name::network_interfaces);
   scope.record(id.str(), journal_of(*interface), nullptr);
   scope.touch(DocumentKind::vpc, interface->vpc.str());
   return {};
+}
+
+void detach_interface(Scope& scope, const NetworkInterfaceId& id) {
+  const auto before = find_interface(scope, id);
+  if (!before) return;
+  scope.tx.execute(
+      "UPDATE network_interface SET attachment = NULL, instance = NULL, host = NULL, device_index = 0"
+      " WHERE account = ? AND id = ?",
+      scope.account, id);
+  const auto noted = changed(scope, *before);
+  VIRGA_ASSERT(noted.has_value());
+}
+
+Result<void> delete_interface(Scope& scope, const NetworkInterfaceId& id) {
+  const auto interface = TRY(find_interface(scope, id));
+  if (!interface.attachment.empty())
+    return fail(Code::invalid_parameter_value, fmt::format("Network interface '{}' is currently in use.", id.str()));
+  return release_interface(scope, id);
+}
+
+Result<void> set_groups(Scope& scope, const NetworkInterfaceId& id, const std::vector<SecurityGroupId>& groups) {
+  const auto before = TRY(find_interface(scope, id));
+  const auto checked = TRY(checked_groups(scope, before.vpc, groups));
+  scope.tx.execute("DELETE FROM network_interface_group WHERE interface = ?", before.id);
+  put_groups(scope, id, checked);
+  return changed(scope, before);
+}
+
+Result<void> set_source_dest_check(Scope& scope, const NetworkInterfaceId& id, bool check) {
+  const auto before = TRY(find_interface(scope, id));
+  scope.tx.execute("UPDATE network_interface SET source_dest_check = ? WHERE account = ? AND id = ?", check,
+                   scope.account, id);
+  return changed(scope, before);
+}
+
+Result<void> set_description(Scope& scope, const NetworkInterfaceId& id, const std::string& description) {
+  const auto before = TRY(find_interface(scope, id));
+  scope.tx.execute("UPDATE network_interface SET description = ? WHERE account = ? AND id = ?", description,
+                   scope.account, id);
+  return changed(scope, before);
+}
+
+Result<void> set_delete_on_termination(Scope& scope, const NetworkInterfaceId& id, bool delete_on_termination) {
+  const auto before = TRY(find_interface(scope, id));
+  scope.tx.execute("UPDATE network_interface SET delete_on_termination = ? WHERE account = ? AND id = ?",
+                   delete_on_termination, scope.account, id);
+  return changed(scope, before);
+}
+
+Result<void> set_wants_public_ip(Scope& scope, const NetworkInterfaceId& id, bool wanted) {
+  const auto before = TRY(find_interface(scope, id));
+  scope.tx.execute("UPDATE network_interface SET wants_public_ip = ? WHERE account = ? AND id = ?", wanted,
+                   scope.account, id);
+  return changed(scope, before);
 }
 
 }  // namespace virga::network

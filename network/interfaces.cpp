@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "network/addresses.h"
 #include "network/cidr.h"
 #include "network/lookup.h"
 #include "network/zones.h"
@@ -12,12 +13,23 @@ namespace virga::network {
 
 namespace {
 
-#define VIRGA_INTERFACE_SELECT                                                                                \
-  "SELECT i.id, r.number, i.account, i.vpc, p.number, v.cidr, i.subnet, s.cidr, s.zone, i.mac, i.address,"    \
-  " i.description, i.source_dest_check, i.created_ms, i.attachment, i.instance, i.device_index,"              \
-  " i.delete_on_termination, i.attached_ms, d.domain FROM network_interface i JOIN resource r ON r.id = i.id" \
-  " JOIN vpc v ON v.id = i.vpc JOIN resource p ON p.id = i.vpc JOIN subnet s ON s.id = i.subnet"              \
-  " JOIN dhcp_options d ON d.id = v.dhcp_options WHERE i.account = ?"
+#define VIRGA_INTERFACE_SELECT                                                                             \
+  "SELECT i.id, r.number, i.account, i.vpc, p.number, v.cidr, i.subnet, s.cidr, s.zone, i.mac, i.address," \
+  " i.description, i.source_dest_check, i.created_ms, i.attachment, i.instance, i.device_index,"           \
+  " i.delete_on_termination, i.attached_ms, d.domain, i.wants_public_ip, v.dns_hostnames, a.address,"      \
+  " a.allocation, a.association FROM network_interface i JOIN resource r ON r.id = i.id"                   \
+  " JOIN vpc v ON v.id = i.vpc JOIN resource p ON p.id = i.vpc JOIN subnet s ON s.id = i.subnet"           \
+  " JOIN dhcp_options d ON d.id = v.dhcp_options"                                                          \
+  " LEFT JOIN public_address a ON a.interface = i.id AND a.private_address = i.address WHERE i.account = ?"
+
+void show_public_address(store::Row& row, Interface& interface) {
+  interface.wants_public_ip = row.boolean(20);
+  if (row.is_null(22)) return;
+  interface.public_ip = to_string(static_cast<Ipv4>(row.integer(22)));
+  if (row.boolean(21)) interface.public_dns_name = public_host_name(interface.public_ip, row.text(19));
+  interface.allocation = row.id<AllocationId>(23);
+  interface.association = row.id<AddressAssociationId>(24);
+}
 
 Interface interface_of(store::Row& row) {
   Interface interface;
@@ -41,6 +53,7 @@ Interface interface_of(store::Row& row) {
   interface.device_index = row.int32(16);
   interface.delete_on_termination = row.boolean(17);
   interface.attached = row.time(18);
+  show_public_address(row, interface);
   return interface;
 }
 

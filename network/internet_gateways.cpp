@@ -1,8 +1,10 @@
 #include "network/internet_gateways.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include "core/json_values.h"
 
+#include "network/addresses.h"
 #include "network/lookup.h"
 #include "network/vpcs.h"
 
@@ -65,6 +67,12 @@ Result<void> detach(Scope& scope, const InternetGatewayId& id, const VpcId& vpc)
   if (gateway.vpc != vpc)
     return fail(Code::gateway_not_attached,
                 fmt::format("resource {} is not attached to network {}", id.str(), vpc.str()));
+  if (const auto mapped = mapped_addresses(scope, vpc); !mapped.empty())
+    return fail(
+        Code::dependency_violation,
+        fmt::format("Network {} has some mapped public address(es). Please unmap those public address(es) before "
+                    "detaching the gateway: {}.",
+                    vpc.str(), fmt::join(mapped, ", ")));
   set_vpc(scope, gateway, VpcId());
   return {};
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include "core/json_values.h"
 
+#include <algorithm>
 #include <set>
 
 #include "network/lookup.h"
@@ -88,6 +89,62 @@ SecurityGroupRule insert(Scope& scope, const SecurityGroupId& group, Direction d
   return rule;
 }
 
+Error already_exists(const Rule& rule) {
+  return {
+      Code::invalid_permission_duplicate, fmt::format("the specified rule \"{}\" already exists", spoken(rule)), {}};
+}
+
+/// EC2 lets a rule's other end change, not what kind of thing it is.
+Result<void> check_kind(const SecurityGroupRule& old, const Rule& wanted) {
+  if (old.rule.peer.empty() == wanted.peer.empty() && old.rule.ipv6() == wanted.ipv6()) return {};
+  return fail(Code::invalid_parameter_value,
+              fmt::format("The type of the rule {} cannot be changed: revoke it and authorize another.", old.id.str()));
+}
+
+/// The rules that change, as they are. Each may be given once.
+template <class Change>
+Result<std::vector<SecurityGroupRule>> find_changed(Scope& scope, const SecurityGroupId& group,
+                                                    const std::vector<Change>& changes) {
+  std::vector<SecurityGroupRule> found;
+  std::set<SecurityGroupRuleId> seen;
+  for (const auto& change : changes) {
+    auto rule = TRY(find(scope, change.id));
+    if (rule.group != group) return fail(change.id.not_found());
+    if (!seen.insert(change.id).second)
+      return fail(Code::invalid_parameter_value, fmt::format("The rule {} is given more than once.", change.id.str()));
+    found.push_back(std::move(rule));
+  }
+  return found;
+}
+
+/// No two rules of the group may say the same afterwards.
+Result<void> check_unique(Scope& scope, const std::vector<SecurityGroupRule>& old,
+                          const std::vector<RuleChange>& changes) {
+  const auto changes_too = [&](const SecurityGroupRuleId& id) {
+    return std::ranges::count(changes, id, &RuleChange::id);
+  };
+  std::set<std::pair<Direction, Rule>> seen;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto& rule = changes[i].wanted.rule;
+    if (!seen.emplace(old[i].direction, rule).second) return fail(already_exists(rule));
+    const auto equal = find_equal(scope, old[i].group, old[i].direction, rule);
+    if (equal && changes_too(equal->id) == 0) return fail(already_exists(rule));
+  }
+  return {};
+}
+
+void update(Scope& scope, const SecurityGroupRule& old, const RuleRequest& wanted) {
+  scope.tx.execute(
+      "UPDATE security_group_rule SET protocol = ?, from_port = ?, to_port = ?, cidr = ?, peer = ?, description = ?"
+      " WHERE account = ? AND id = ?",
+      wanted.rule.protocol, wanted.rule.from_port, wanted.rule.to_port, wanted.rule.cidr, wanted.rule.peer,
+      wanted.description, scope.account, old.id);
+  auto changed = old;
+  changed.rule = wanted.rule;
+  changed.description = wanted.description;
+  scope.record(old.id.str(), journal_of(old), journal_of(changed));
+}
+
 void erase(Scope& scope, const SecurityGroupRule& rule) {
   scope.tx.execute("DELETE FROM security_group_rule WHERE account = ? AND id = ?", scope.account, rule.id);
   scope.delete_resource(rule.id.str());
@@ -105,9 +162,7 @@ Result<std::vector<SecurityGroupRule>> authorize(Scope& scope, const SecurityGro
     TRY_VOID(check_peer(scope, request.rule, vpc));
     if (!seen.insert(request.rule).second)
       return fail(Code::invalid_parameter_value, "The same permission must not appear multiple times");
-    if (find_equal(scope, group, direction, request.rule))
-      return fail(Code::invalid_permission_duplicate,
-                  fmt::format("the specified rule \"{}\" already exists", spoken(request.rule)));
+    if (find_equal(scope, group, direction, request.rule)) return fail(already_exists(request.rule));
   }
   const auto limit = quota::limit(scope, quota::Name::rules_per_security_group);
   const auto count =
@@ -125,12 +180,8 @@ Result<std::vector<SecurityGroupRule>> revoke(Scope& scope, const SecurityGroupI
                                               const std::vector<Rule>& rules) {
   const auto vpc = TRY(find_vpc(scope, group));
   std::vector<SecurityGroupRule> revoked;
-  for (const auto& rule : std::set<Rule>(rules.begin(), rules.end())) {
-    auto found = find_equal(scope, group, direction, rule);
-    if (!found)
-      return fail(Code::invalid_permission_not_found, "The specified rule does not exist in this security group.");
-    revoked.push_back(std::move(*found));
-  }
+  for (const auto& rule : std::set<Rule>(rules.begin(), rules.end()))
+    revoked.push_back(TRY(find_same(scope, group, direction, rule)));
   for (const auto& rule : revoked) erase(scope, rule);
   scope.touch(DocumentKind::vpc, vpc.str());
   return revoked;
@@ -148,6 +199,42 @@ Result<std::vector<SecurityGroupRule>> revoke_by_id(Scope& scope, const Security
   for (const auto& rule : revoked) erase(scope, rule);
   scope.touch(DocumentKind::vpc, vpc.str());
   return revoked;
+}
+
+Result<void> modify(Scope& scope, const SecurityGroupId& group, const std::vector<RuleChange>& changes) {
+  const auto vpc = TRY(find_vpc(scope, group));
+  const auto old = TRY(find_changed(scope, group, changes));
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto& wanted = changes[i].wanted;
+    if (wanted.description) TRY_VOID(check_text("rule description", *wanted.description));
+    TRY_VOID(check_kind(old[i], wanted.rule));
+    TRY_VOID(check_peer(scope, wanted.rule, vpc));
+  }
+  TRY_VOID(check_unique(scope, old, changes));
+  // Out of each other's way first: no rule may say what another one still says, and they may be changing places.
+  for (const auto& rule : old)
+    scope.tx.execute("UPDATE security_group_rule SET protocol = id WHERE account = ? AND id = ?", scope.account,
+                     rule.id);
+  for (std::size_t i = 0; i < changes.size(); ++i) update(scope, old[i], changes[i].wanted);
+  scope.touch(DocumentKind::vpc, vpc.str());
+  return {};
+}
+
+Result<void> describe(Scope& scope, const SecurityGroupId& group, Direction direction,
+                      const std::vector<RuleDescription>& descriptions) {
+  const auto old = TRY(find_changed(scope, group, descriptions));
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    const auto& wanted = descriptions[i].description;
+    if (old[i].direction != direction) return fail(old[i].id.not_found());
+    if (wanted) TRY_VOID(check_text("rule description", *wanted));
+    update(scope, old[i], {old[i].rule, wanted});
+  }
+  return {};  // no host knows of descriptions
+}
+
+Result<SecurityGroupRule> find_same(Scope& scope, const SecurityGroupId& group, Direction direction, const Rule& rule) {
+  if (auto found = find_equal(scope, group, direction, rule)) return std::move(*found);
+  return fail(Code::invalid_permission_not_found, "The specified rule does not exist in this security group.");
 }
 
 Result<SecurityGroupRule> find(Scope& scope, const SecurityGroupRuleId& id) {

@@ -61,6 +61,18 @@ struct RuleRequest {
   std::optional<std::string> description;
 };
 
+/// What a rule that exists shall be; the request takes the place of all that it said.
+struct RuleChange {
+  SecurityGroupRuleId id;
+  RuleRequest wanted;
+};
+
+/// A rule's new description; none: it loses the one it had.
+struct RuleDescription {
+  SecurityGroupRuleId id;
+  std::optional<std::string> description;
+};
+
 namespace security_group_rules {
 /// Errors: InvalidGroup.NotFound (the group, or one referred to), InvalidParameterValue (description; a rule given
 /// twice), InvalidPermission.Duplicate, RulesPerSecurityGroupLimitExceeded (each direction counts by itself).
@@ -72,6 +84,16 @@ Result<std::vector<SecurityGroupRule>> revoke(Scope& scope, const SecurityGroupI
 /// All or none. Errors: InvalidGroup.NotFound, InvalidSecurityGroupRuleId.NotFound.
 Result<std::vector<SecurityGroupRule>> revoke_by_id(Scope& scope, const SecurityGroupId& group, Direction direction,
                                                     const std::vector<SecurityGroupRuleId>& ids);
+/// All or none, at once: two rules may change places. A rule keeps its id, its direction and the kind of its other end.
+/// Errors: InvalidGroup.NotFound (the group, or one referred to), InvalidSecurityGroupRuleId.NotFound,
+/// InvalidParameterValue (description, another kind of other end, a rule given twice), InvalidPermission.Duplicate.
+Result<void> modify(Scope& scope, const SecurityGroupId& group, const std::vector<RuleChange>& changes);
+/// All or none. Errors: InvalidSecurityGroupRuleId.NotFound (also: of another group or direction),
+/// InvalidParameterValue (description, a rule given twice).
+Result<void> describe(Scope& scope, const SecurityGroupId& group, Direction direction,
+                      const std::vector<RuleDescription>& descriptions);
+/// The rule of the group that says exactly this. Errors: InvalidPermission.NotFound.
+Result<SecurityGroupRule> find_same(Scope& scope, const SecurityGroupId& group, Direction direction, const Rule& rule);
 /// Errors: InvalidSecurityGroupRuleId.NotFound.
 Result<SecurityGroupRule> find(Scope& scope, const SecurityGroupRuleId& id);
 Result<std::vector<SecurityGroupRule>> list(Scope& scope, const std::vector<SecurityGroupRuleId>& ids = {});

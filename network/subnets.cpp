@@ -19,12 +19,16 @@ constexpr int largest_subnet = 16;  // prefix lengths
 constexpr int smallest_subnet = 28;
 
 nlohmann::json journal_of(const Subnet& subnet) {
-  return {{"vpc", subnet.vpc}, {"cidr", subnet.cidr}, {"zone", subnet.zone}, {"default", subnet.is_default}};
+  return {{"vpc", subnet.vpc},
+          {"cidr", subnet.cidr},
+          {"zone", subnet.zone},
+          {"default", subnet.is_default},
+          {"map_public_ip", subnet.map_public_ip}};
 }
 
 #define VIRGA_SUBNET_SELECT                                                                                 \
   "SELECT s.id, r.number, s.vpc, s.cidr, s.zone, s.zone_id, s.is_default, s.acl_association, s.created_ms," \
-  " (SELECT count(*) FROM network_interface i WHERE i.subnet = s.id)"                                       \
+  " (SELECT count(*) FROM network_interface i WHERE i.subnet = s.id), s.map_public_ip"                      \
   " FROM subnet s JOIN resource r ON r.id = s.id WHERE s.account = ?"
 
 Subnet subnet_of(store::Row& row) {
@@ -36,6 +40,7 @@ Subnet subnet_of(store::Row& row) {
           .zone_id = row.text(5),
           .is_default = row.boolean(6),
           .acl_association = row.id<NetworkAclAssociationId>(7),
+          .map_public_ip = row.boolean(10),
           .used = row.integer(9),
           .created = row.time(8)};
 }
@@ -94,13 +99,14 @@ Result<Subnet> create(Scope& scope, const Config& config, const SubnetRequest& r
                 .zone_id = zone.id,
                 .is_default = request.is_default,
                 .acl_association = NetworkAclAssociationId::generate(scope.ids),
+                .map_public_ip = request.is_default,
                 .used = 0,
                 .created = scope.now};
   scope.tx.execute(
-      "INSERT INTO subnet (id, account, vpc, cidr, zone, zone_id, is_default, acl_association, created_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO subnet (id, account, vpc, cidr, zone, zone_id, is_default, acl_association,"
+      " created_ms, map_public_ip) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       subnet.id, scope.account, subnet.vpc, subnet.cidr, subnet.zone, subnet.zone_id, subnet.is_default,
-      subnet.acl_association, subnet.created);
+      subnet.acl_association, subnet.created, subnet.map_public_ip);
   scope.record(subnet.id.str(), nullptr, journal_of(subnet));
   scope.touch(DocumentKind::vpc, vpc.id.str());
   return subnet;
@@ -115,6 +121,15 @@ Result<Subnet> find(Scope& scope, const SubnetId& id) {
 Result<std::vector<Subnet>> list(Scope& scope, const std::vector<SubnetId>& ids) {
   if (!ids.empty()) return find_each(ids, [&](const SubnetId& id) { return find(scope, id); });
   return scope.tx.all(VIRGA_SUBNET_SELECT " ORDER BY s.id", subnet_of, scope.account);
+}
+
+Result<void> set_map_public_ip(Scope& scope, const SubnetId& id, bool map) {
+  const auto before = TRY(find(scope, id));
+  auto after = before;
+  after.map_public_ip = map;
+  scope.tx.execute("UPDATE subnet SET map_public_ip = ? WHERE account = ? AND id = ?", map, scope.account, id);
+  scope.record(id.str(), journal_of(before), journal_of(after));
+  return {};
 }
 
 Result<void> remove(Scope& scope, const SubnetId& id) {
@@ -137,7 +152,7 @@ Result<void> remove(Scope& scope, const SubnetId& id) {
 
 Result<SubnetPlace> subnet_place(Scope& scope, const SubnetId& subnet) {
   const auto found = TRY(subnets::find(scope, subnet));
-  return SubnetPlace{found.vpc, found.zone, false};
+  return SubnetPlace{found.vpc, found.zone, found.map_public_ip};
 }
 
 Result<SubnetId> default_subnet(Scope& scope, std::string_view zone) {

@@ -22,7 +22,8 @@ struct Subnet {
   std::string zone_id;
   bool is_default = false;
   NetworkAclAssociationId acl_association;
-  std::int64_t used = 0;  ///< addresses taken by interfaces
+  bool map_public_ip = false;  ///< instances launched into it get a public address
+  std::int64_t used = 0;       ///< addresses taken by interfaces
   Time created;
 
   /// Addresses an interface could still get.
@@ -40,12 +41,14 @@ inline constexpr std::uint32_t reserved_at_start = 4;
 inline constexpr std::uint32_t reserved_at_end = 1;
 
 namespace subnets {
-/// Errors: InvalidVpcID.NotFound, InvalidParameterValue (CIDR, zone), InvalidSubnet.Range, InvalidSubnet.Conflict,
-/// SubnetLimitExceeded.
+/// As on EC2, a new default subnet maps public addresses, another one does not. Errors: InvalidVpcID.NotFound,
+/// InvalidParameterValue (CIDR, zone), InvalidSubnet.Range, InvalidSubnet.Conflict, SubnetLimitExceeded.
 Result<Subnet> create(Scope& scope, const Config& config, const SubnetRequest& request);
 /// Errors: InvalidSubnetID.NotFound.
 Result<Subnet> find(Scope& scope, const SubnetId& id);
 Result<std::vector<Subnet>> list(Scope& scope, const std::vector<SubnetId>& ids = {});
+/// Whether instances launched from now on get public addresses. Errors: InvalidSubnetID.NotFound.
+Result<void> set_map_public_ip(Scope& scope, const SubnetId& id, bool map);
 /// Errors: InvalidSubnetID.NotFound, DependencyViolation while interfaces are in it.
 Result<void> remove(Scope& scope, const SubnetId& id);
 }  // namespace subnets

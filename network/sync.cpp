@@ -86,6 +86,16 @@ std::vector<WantedGroup> groups_of(store::Transaction& tx, const VpcId& vpc) {
   return list;
 }
 
+std::vector<WantedAddress> addresses_of(store::Transaction& tx, const VpcId& vpc) {
+  return tx.all(
+      "SELECT a.address, a.private_address FROM public_address a JOIN network_interface i ON i.id = a.interface"
+      " WHERE i.vpc = ? ORDER BY a.address",
+      [](store::Row& row) {
+        return WantedAddress{address_at(row, 0), address_at(row, 1)};
+      },
+      vpc);
+}
+
 std::vector<WantedRouteTable> route_tables_of(store::Transaction& tx, const VpcId& vpc, const std::string& cidr) {
   std::map<std::uint32_t, WantedRouteTable> tables;
   tx.for_each(
@@ -140,6 +150,8 @@ std::optional<WantedVpc> wanted_vpc(store::Transaction& tx, const VpcId& vpc, co
   wanted->interfaces = interfaces_of(tx, vpc, host);
   wanted->groups = groups_of(tx, vpc);
   wanted->route_tables = route_tables_of(tx, vpc, wanted->cidrs.front());
+  wanted->internet_gateway = tx.exists("SELECT 1 FROM internet_gateway WHERE vpc = ?", vpc);
+  wanted->addresses = addresses_of(tx, vpc);
   return wanted;
 }
 

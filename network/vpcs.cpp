@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "network/addresses.h"
 #include "network/cidr.h"
 #include "network/dhcp_options.h"
 #include "network/internet_gateways.h"
@@ -138,6 +139,7 @@ Result<void> modify(Scope& scope, const VpcId& id, const VpcAttributes& attribut
                    after.dns_support, after.dns_hostnames, after.usage_metrics, scope.account, id);
   scope.record(id.str(), journal_of(before), journal_of(after));
   scope.touch(DocumentKind::vpc, id.str());
+  if (after.dns_hostnames != before.dns_hostnames) public_names_changed(scope, id);
   return {};
 }
 

@@ -51,13 +51,19 @@ struct WantedGroup {
 
 struct WantedRoute {
   std::string destination;
-  std::string target;  ///< "local"; "blackhole"; "igw": reaches no one until gateways exist on the host; "eni:<private address>"
+  std::string target;  ///< "local"; "blackhole"; "igw": the world outside, by the public addresses; "eni:<private address>"
 };
 
 struct WantedRouteTable {
   RouteTableId id;
   std::uint32_t number = 0;
   std::vector<WantedRoute> routes;
+};
+
+/// A public address that stands for a private one of the VPC, both ways.
+struct WantedAddress {
+  std::string public_ip;
+  std::string private_ip;
 };
 
 struct WantedVpc {
@@ -73,6 +79,8 @@ struct WantedVpc {
   std::vector<WantedInterface> interfaces;
   std::vector<WantedGroup> groups;
   std::vector<WantedRouteTable> route_tables;
+  bool internet_gateway = false;          ///< one is attached: routes to "igw" lead out
+  std::vector<WantedAddress> addresses;   ///< ascending by public address
 };
 
 /// What a host says of a VPC it was told of.
@@ -88,6 +96,7 @@ VIRGA_JSON_DECLARE(WantedRule);
 VIRGA_JSON_DECLARE(WantedGroup);
 VIRGA_JSON_DECLARE(WantedRoute);
 VIRGA_JSON_DECLARE(WantedRouteTable);
+VIRGA_JSON_DECLARE(WantedAddress);
 VIRGA_JSON_DECLARE(WantedVpc);
 VIRGA_JSON_DECLARE(ObservedVpc);
 

@@ -72,9 +72,8 @@ Result<Attachment> attach(Scope& scope, const AttachRequest& request) {
                             request.device));
   int slot = 0;
   if (!request.root) slot = TRY(free_slot(scope, request.instance));
-  const Attachment made{request.volume, request.instance,
-                        request.device, slot,
-                        request.root,   request.delete_on_termination,
+  const Attachment made{request.volume, request.instance, request.device,
+                        slot,           request.root,     request.delete_on_termination,
                         request.state,  scope.now};
   scope.tx.execute(
       "INSERT INTO volume_attachment (volume, instance, account, device, slot, root, delete_on_termination, state,"
@@ -104,6 +103,15 @@ void end(Scope& scope, const Attachment& attachment) {
   scope.tx.execute("DELETE FROM volume_attachment WHERE account = ? AND volume = ?", scope.account, attachment.volume);
   changed(scope, attachment, journal_of(attachment, to_string(attachment.state)),
           nlohmann::json{{"attachment", nullptr}});
+}
+
+void set_delete_on_termination(Scope& scope, const Attachment& attachment, bool delete_on_termination) {
+  scope.tx.execute("UPDATE volume_attachment SET delete_on_termination = ? WHERE account = ? AND volume = ?",
+                   delete_on_termination, scope.account, attachment.volume);
+  const auto told = [&](bool value) {
+    return nlohmann::json{{"attachment", {{"instance", attachment.instance}, {"delete_on_termination", value}}}};
+  };
+  changed(scope, attachment, told(attachment.delete_on_termination), told(delete_on_termination));
 }
 
 void note_problem(Scope& scope, const Attachment& attachment, const std::string& problem) {

@@ -1,6 +1,7 @@
 #include "storage/sync.h"
 
 #include "core/json_values.h"
+#include "storage/modifications.h"
 
 namespace virga::storage {
 
@@ -16,13 +17,18 @@ struct VolumeRow {
   std::string host;
   std::string state;
   std::int64_t size_gib = 0;
+  std::string problem;
+  bool being_modified = false;
 };
 
 std::optional<VolumeRow> find_row(store::Transaction& tx, const VolumeId& volume) {
   return tx.one(
-      "SELECT account, host, state, size_gib FROM volume WHERE id = ?",
+      "SELECT v.account, v.host, v.state, v.size_gib, v.problem,"
+      " coalesce(m.state IN ('modifying', 'optimizing'), 0)"
+      " FROM volume v LEFT JOIN volume_modification m ON m.volume = v.id WHERE v.id = ?",
       [](store::Row& row) {
-        return VolumeRow{AccountId::trusted(row.text(0)), row.text(1), row.text(2), row.integer(3)};
+        return VolumeRow{
+            AccountId::trusted(row.text(0)), row.text(1), row.text(2), row.integer(3), row.text(4), row.boolean(5)};
       },
       volume);
 }
@@ -31,6 +37,14 @@ void set_volume_state(Scope& scope, const VolumeId& volume, const std::string& b
                       const std::string& problem) {
   scope.tx.execute("UPDATE volume SET state = ?, problem = ? WHERE id = ?", after, problem, volume);
   if (before != after) scope.record(volume.str(), {{"state", before}}, {{"state", after}});
+}
+
+/// What is wrong with a volume that had been made: its file is missing, or cannot be read.
+void note_health(Scope& scope, const std::string& before, const ObservedVolume& observed) {
+  if (!observed.ready && observed.problem.empty()) return;  // it has not been looked at yet
+  const auto problem = observed.ready ? std::string() : observed.problem;
+  if (problem != before)
+    scope.tx.execute("UPDATE volume SET problem = ? WHERE account = ? AND id = ?", problem, scope.account, observed.id);
 }
 
 /// A host that has anything of a deregistered image, even only the memory of a failed import, is to let go of it.
@@ -71,6 +85,10 @@ Result<void> observe_volume(Scope& scope, const std::string& host, const Observe
   // The host goes on trying; `error` tells EC2's clients not to wait, and ends when it succeeds after all.
   if (!observed.ready && !observed.problem.empty() && row->state != "available")
     set_volume_state(own, observed.id, row->state, "error", observed.problem);
+  if (row->state == "available") {
+    note_health(own, row->problem, observed);
+    if (row->being_modified) modifications::observe(own, observed);
+  }
   return {};
 }
 

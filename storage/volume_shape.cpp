@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "storage/volumes.h"
+#include "storage/modifications.h"
 
 namespace virga::storage {
 
@@ -29,6 +29,8 @@ constexpr std::array rules = {
 };
 constexpr int min_throughput = 125;
 constexpr int max_throughput = 1000;
+/// ModifyVolume has one for io1 and io2 too, which CreateVolume has not.
+constexpr int default_iops_of_a_change = 3000;
 
 /// gp2's performance follows from its size: 3 a GiB, between 100 and 16000.
 int gp2_iops(int size_gib) { return std::clamp(3 * size_gib, 100, 16000); }
@@ -91,6 +93,24 @@ Result<VolumeShape> check_shape(VolumeShape wish) {
   TRY_VOID(check_iops(wish, *of));
   TRY_VOID(check_throughput(wish, *of));
   return wish;
+}
+
+Result<VolumeShape> changed_shape(const VolumeShape& now, const Change& change) {
+  VolumeShape wish;
+  wish.size_gib = change.size_gib.value_or(now.size_gib);
+  wish.type = change.type.value_or(now.type);
+  wish.iops = change.iops;
+  wish.throughput = change.throughput;
+  if (wish.size_gib < now.size_gib)
+    return fail(
+        Code::invalid_parameter_value,
+        fmt::format("New size cannot be smaller than existing size ({} < {} GiB).", wish.size_gib, now.size_gib));
+  const auto* const of = std::ranges::find(rules, wish.type, &Rules::type);
+  if (of != rules.end() && of->takes_iops && !wish.iops)
+    wish.iops = wish.type == now.type ? now.iops : std::optional(default_iops_of_a_change);
+  if (wish.type == now.type && of != rules.end() && of->takes_throughput && !wish.throughput)
+    wish.throughput = now.throughput;
+  return check_shape(std::move(wish));
 }
 
 Result<void> check_data_device(std::string_view device) {

@@ -27,10 +27,15 @@ namespace volumes {
 
 namespace {
 
-#define VIRGA_VOLUME_COLUMNS                                                                             \
-  "SELECT v.id, v.number, v.account, v.zone, v.host, v.size_gib, v.type, v.iops, v.throughput, v.image," \
-  " v.state, v.created_ms, t.instance, t.device, t.slot, t.root, t.delete_on_termination, t.state,"      \
-  " t.attached_ms FROM volume v LEFT JOIN volume_attachment t ON t.volume = v.id "
+// While it is being modified a volume is shown as it was.
+#define VIRGA_VOLUME_COLUMNS                                                                                  \
+  "SELECT v.id, v.number, v.account, v.zone, v.host,"                                                         \
+  " iif(m.volume IS NULL, v.size_gib, m.original_size_gib), iif(m.volume IS NULL, v.type, m.original_type),"  \
+  " iif(m.volume IS NULL, v.iops, m.original_iops),"                                                          \
+  " iif(m.volume IS NULL, v.throughput, m.original_throughput), v.image,"                                     \
+  " v.state, v.created_ms, t.instance, t.device, t.slot, t.root, t.delete_on_termination, t.state,"           \
+  " t.attached_ms, v.problem FROM volume v LEFT JOIN volume_attachment t ON t.volume = v.id"                  \
+  " LEFT JOIN volume_modification m ON m.volume = v.id AND m.state = 'modifying' "
 
 VolumeState parse_state(const std::string& text) {
   if (text == "available") return VolumeState::available;
@@ -57,6 +62,7 @@ Volume from_row(store::Row& row) {
   volume.image = row.id<ImageId>(9);
   volume.state = parse_state(row.text(10));
   volume.created = row.time(11);
+  volume.problem = row.text(19);
   if (!row.is_null(12))
     volume.attachment = Attachment{volume.id,
                                    row.id<InstanceId>(12),

@@ -33,6 +33,7 @@ struct Attachment {
   Time attached;
 };
 
+/// Size, type and performance are those from before a modification that is under way (see modifications.h).
 struct Volume {
   VolumeId id;
   std::uint32_t number = 0;
@@ -45,6 +46,7 @@ struct Volume {
   std::optional<int> throughput;
   ImageId image;
   VolumeState state = VolumeState::creating;
+  std::string problem;  ///< why its host cannot make it, or no longer has it; empty: nothing is known to be wrong
   Time created;
   std::optional<Attachment> attachment;
 
@@ -100,6 +102,8 @@ void begin_detach(Scope& scope, const Attachment& attachment);
 void end(Scope& scope, const Attachment& attachment);
 /// attaching -> attached.
 void completed(Scope& scope, const Attachment& attachment);
+/// Whether the volume is deleted with its instance.
+void set_delete_on_termination(Scope& scope, const Attachment& attachment, bool delete_on_termination);
 /// Why guest or host refuses it, for the operator; empty: no problem.
 void note_problem(Scope& scope, const Attachment& attachment, const std::string& problem);
 

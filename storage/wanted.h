@@ -25,6 +25,7 @@ struct ObservedVolume {
   std::uint64_t generation = 0;
   bool ready = false;
   std::uint64_t allocated_bytes = 0;  ///< what it takes on disk
+  std::uint64_t size_gib = 0;         ///< as it is now; 0: not known
   std::string problem;                ///< empty unless it cannot be made
 };
 

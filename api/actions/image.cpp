@@ -49,12 +49,16 @@ ec2::StateReason reason_of(const Image& image) {
   return {"Server.InternalError", "The image's bytes were refused on import."};
 }
 
-ec2::Image to_ec2(Scope& scope, const Image& image) {
+ec2::Image to_ec2(Call& call, const Image& image) {
+  auto& scope = call.scope();
   ec2::Image view;
   view.image_id = image.id.str();
   view.image_location = image.location();
   view.state = std::string(state_name(image.state));
   view.owner_id = image.owner.str();
+  if (image.is_public) view.image_owner_alias = "amazon";  // who provides public images: here, the operator
+  view.image_allowed = true;                               // nobody restricts which images may be used
+  view.free_tier_eligible = false;
   view.creation_date = to_iso8601(image.created);
   view.public_ = image.is_public;
   view.architecture = "x86_64";
@@ -70,7 +74,10 @@ ec2::Image to_ec2(Scope& scope, const Image& image) {
   view.hypervisor = "xen";
   view.ena_support = true;
   view.boot_mode = "legacy-bios";
-  if (image.bytes != image.id) view.source_image_id = image.bytes.str();
+  if (image.bytes != image.id) {
+    view.source_image_id = image.bytes.str();
+    view.source_image_region = call.config().region;
+  }
   if (image.state == ImageState::failed) view.state_reason = reason_of(image);
   if (image.owner == scope.account) view.tags = api::to_ec2(tags::of(scope, image.id.str()));
   return view;
@@ -128,7 +135,7 @@ Result<ec2::DescribeImagesResult> describe_images(Call& call, const ec2::Describ
   TRY_VOID(who.check());
   auto page = call.listing<ec2::Image>();
   for (const auto& image : TRY(selected(call, request.image_ids, page.after())))
-    if (who.shows(image) && !page.offer(image.id.str(), to_ec2(call.scope(), image))) break;
+    if (who.shows(image) && !page.offer(image.id.str(), to_ec2(call, image))) break;
   ec2::DescribeImagesResult response;
   response.images = page.take();
   return response;
@@ -171,23 +178,23 @@ Result<ec2::DeregisterImageResult> deregister_image(Call& call, const ec2::Dereg
 }  // namespace
 
 std::vector<Action> image_actions() {
-  return {action("DeregisterImage", Access::write, &deregister_image,
-                 {.only = {{"DeleteAssociatedSnapshots", {"false"}}}}),
-          // No image is ever deprecated or disabled: both answers are the same.
-          action("DescribeImages", Access::read, &describe_images),
-          action("RegisterImage", Access::write, &register_image,
-                 {.refused = {"BillingProducts", "BlockDeviceMappings.Ebs.AvailabilityZone",
-                              "BlockDeviceMappings.Ebs.AvailabilityZoneId", "BlockDeviceMappings.Ebs.Iops",
-                              "BlockDeviceMappings.Ebs.KmsKeyId", "BlockDeviceMappings.Ebs.OutpostArn",
-                              "BlockDeviceMappings.Ebs.Throughput", "BlockDeviceMappings.Ebs.VolumeInitializationRate",
-                              "BlockDeviceMappings.NoDevice", "BlockDeviceMappings.VirtualName", "ImdsSupport",
-                              "KernelId", "RamdiskId", "SriovNetSupport", "TpmSupport", "UefiData"},
-                  .only = {{"Architecture", {"x86_64"}},
-                           {"BlockDeviceMappings.Ebs.EbsCardIndex", {"0"}},
-                           {"BlockDeviceMappings.Ebs.Encrypted", {"false"}},
-                           {"BootMode", {"legacy-bios"}},
-                           {"EnaSupport", {"true"}},
-                           {"VirtualizationType", {"hvm"}}}})};
+  return {
+      action("DeregisterImage", Access::write, &deregister_image, {.only = {{"DeleteAssociatedSnapshots", {"false"}}}}),
+      // No image is ever deprecated or disabled: both answers are the same.
+      action("DescribeImages", Access::read, &describe_images),
+      action("RegisterImage", Access::write, &register_image,
+             {.refused = {"BillingProducts", "BlockDeviceMappings.Ebs.AvailabilityZone",
+                          "BlockDeviceMappings.Ebs.AvailabilityZoneId", "BlockDeviceMappings.Ebs.Iops",
+                          "BlockDeviceMappings.Ebs.KmsKeyId", "BlockDeviceMappings.Ebs.OutpostArn",
+                          "BlockDeviceMappings.Ebs.Throughput", "BlockDeviceMappings.Ebs.VolumeInitializationRate",
+                          "BlockDeviceMappings.NoDevice", "BlockDeviceMappings.VirtualName", "ImdsSupport", "KernelId",
+                          "RamdiskId", "SriovNetSupport", "TpmSupport", "UefiData"},
+              .only = {{"Architecture", {"x86_64"}},
+                       {"BlockDeviceMappings.Ebs.EbsCardIndex", {"0"}},
+                       {"BlockDeviceMappings.Ebs.Encrypted", {"false"}},
+                       {"BootMode", {"legacy-bios"}},
+                       {"EnaSupport", {"true"}},
+                       {"VirtualizationType", {"hvm"}}}})};
 }
 
 }  // namespace virga::api

@@ -5,10 +5,13 @@
 #include "api/action.h"
 #include "api/actions/ids.h"
 #include "api/actions/instance_attribute.h"
+#include "api/actions/instance_modify.h"
+#include "api/actions/instance_options.h"
 #include "api/actions/instance_view.h"
 #include "api/actions/run_instances_row.h"
 #include "api/codec/value.h"
 #include "api/workflows/run_instances.h"
+#include "api/workflows/start_instances.h"
 #include "api/workflows/terminate_instances.h"
 #include "ec2/op/DescribeInstanceStatus.h"
 #include "ec2/op/DescribeInstances.h"
@@ -18,6 +21,7 @@
 #include "ec2/op/StartInstances.h"
 #include "ec2/op/StopInstances.h"
 #include "ec2/op/TerminateInstances.h"
+#include "network/zones.h"
 
 namespace virga::api {
 
@@ -28,7 +32,7 @@ namespace lifecycle = compute::lifecycle;
 
 Result<ec2::Reservation> run_instances_action(Call& call, const ec2::RunInstancesRequest& request) {
   const auto plan = TRY(plan_launch(call, request));
-  const auto launched = TRY(run_instances(call.scope(), plan));
+  const auto launched = TRY(run_instances(call.scope(), call.config(), plan));
   const auto instances = TRY(compute::instances::find_all(call.scope(), launched.instances));
   const InstanceSurroundings around(call.scope(), instances);
   ec2::Reservation reservation;
@@ -71,10 +75,19 @@ Result<ec2::DescribeInstancesResult> describe_instances(Call& call, const ec2::D
   const auto instances = TRY(selected(call, request.instance_ids, page.after()));
   const InstanceSurroundings around(call.scope(), instances);
   for (const auto& instance : instances)
-    if (!page.offer(instance.id.str(), reservation_of(instance, around, call.config()))) break;
+    if (!page.offer(instance.id.str(), reservation_of(instance, around, call.config()), hidden_of(instance, around)))
+      break;
   ec2::DescribeInstancesResult response;
   response.reservations = merge_reservations(page.take());
   return response;
+}
+
+/// Whether the attached volumes can be reached, which they can while the guest runs: its host would stop it otherwise.
+ec2::EbsStatusSummary volumes_summary(InstanceState state) {
+  ec2::EbsStatusSummary view;
+  view.status = state == InstanceState::running ? "ok" : "not-applicable";
+  if (state == InstanceState::running) view.details.push_back({std::nullopt, "reachability", "passed"});
+  return view;
 }
 
 ec2::InstanceStatusSummary summary(InstanceState state) {
@@ -96,9 +109,13 @@ Result<ec2::DescribeInstanceStatusResult> describe_instance_status(Call& call,
     ec2::InstanceStatus status;
     status.instance_id = instance.id.str();
     status.availability_zone = instance.spec.zone;
+    if (const auto zone = network::zone_by_name(call.config(), instance.spec.zone))
+      status.availability_zone_id = zone->id;
+    status.operator_.emplace().managed = false;
     status.instance_state = to_ec2(instance.state);
     status.instance_status = summary(instance.state);
     status.system_status = summary(instance.state);
+    status.attached_ebs_status = volumes_summary(instance.state);
     if (!page.offer(instance.id.str(), std::move(status))) break;
   }
   ec2::DescribeInstanceStatusResult response;
@@ -113,9 +130,9 @@ std::vector<ec2::InstanceStateChange> to_ec2(const std::vector<lifecycle::StateC
   return views;
 }
 
-Result<ec2::StartInstancesResult> start_instances(Call& call, const ec2::StartInstancesRequest& request) {
+Result<ec2::StartInstancesResult> start_instances_action(Call& call, const ec2::StartInstancesRequest& request) {
   const auto ids = TRY(parse_ids<InstanceId>(request.instance_ids));
-  const auto changes = TRY(lifecycle::start(call.scope(), ids));
+  const auto changes = TRY(start_instances(call.scope(), call.config(), ids));
   return ec2::StartInstancesResult{to_ec2(changes)};
 }
 
@@ -181,11 +198,10 @@ std::vector<Action> instance_actions() {
   launch.refresh = refresh_with(&current_reservation);
   std::vector<Action> actions = {
       action("RunInstances", Access::write, &run_instances_action, std::move(launch)),
-      action("DescribeInstances", Access::read, &describe_instances,
-             {.only = {{"IncludeManagedResources", {"false"}}}}),
-      action("DescribeInstanceStatus", Access::read, &describe_instance_status,
-             {.only = {{"IncludeManagedResources", {"false"}}}}),
-      action("StartInstances", Access::write, &start_instances, {.refused = {"AdditionalInfo"}}),
+      // IncludeManagedResources adds what another service manages for the account, and none does.
+      action("DescribeInstances", Access::read, &describe_instances),
+      action("DescribeInstanceStatus", Access::read, &describe_instance_status),
+      action("StartInstances", Access::write, &start_instances_action, {.refused = {"AdditionalInfo"}}),
       action("StopInstances", Access::write, &stop_instances, {.only = {{"Hibernate", {"false"}}}}),
       action("RebootInstances", Access::write, &reboot_instances),
       // Force asks for the power to be cut where the guest does not end in time: what is done anyway.
@@ -193,7 +209,8 @@ std::vector<Action> instance_actions() {
              {.only = {{"SkipOsShutdown", {"false"}}}}),
       // The console is always read from the running guest: `Latest` asks for what is done anyway.
       action("GetConsoleOutput", Access::read, &get_console_output, {.finish = &finish_console_output})};
-  for (auto& row : instance_attribute_actions()) actions.push_back(std::move(row));
+  for (const auto family : {instance_attribute_actions, instance_modify_actions, instance_options_actions})
+    for (auto& row : family()) actions.push_back(std::move(row));
   return actions;
 }
 

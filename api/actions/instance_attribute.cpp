@@ -13,17 +13,13 @@ namespace {
 
 using compute::Instance;
 
-std::string_view behavior_name(compute::ShutdownBehavior behavior) {
-  return behavior == compute::ShutdownBehavior::terminate ? "terminate" : "stop";
-}
-
 ec2::AttributeValue text(std::string_view value) { return {std::string(value)}; }
 
 /// Attributes that stand in the instance's own row. False: not one of them.
 bool show_own(const Instance& instance, std::string_view name, ec2::InstanceAttribute& view) {
   if (name == "instanceType") return view.instance_type = text(instance.type_name), true;
   if (name == "instanceInitiatedShutdownBehavior")
-    return view.instance_initiated_shutdown_behavior = text(behavior_name(instance.spec.shutdown_behavior)), true;
+    return view.instance_initiated_shutdown_behavior = text(to_string(instance.spec.shutdown_behavior)), true;
   if (name == "disableApiTermination")
     return view.disable_api_termination = ec2::AttributeBooleanValue{instance.spec.protect_termination}, true;
   if (name == "disableApiStop")

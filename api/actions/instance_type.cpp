@@ -69,6 +69,7 @@ ec2::InstanceTypeInfo to_ec2(const compute::InstanceType& type) {
   view.instance_storage_supported = false;
   view.ebs_info = ebs_info();
   view.network_info = network_of(type);
+  view.placement_group_info.emplace();  // there are no groups; Terraform's data source insists on being told
   view.hibernation_supported = false;
   view.burstable_performance_supported = type.burstable;
   view.dedicated_hosts_supported = false;

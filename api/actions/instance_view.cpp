@@ -22,6 +22,8 @@ void InstanceSurroundings::read_each(Scope& scope, const std::vector<compute::In
     interfaces_[instance.id] = network::interfaces_of(scope, instance.id);
     attachments_[instance.id] = storage::attachments::of_instance(scope, instance.id);
     tags_[instance.id.str()] = tags::of(scope, instance.id.str());
+    for (const auto& interface : interfaces_[instance.id])
+      tags_[interface.id.str()] = tags::of(scope, interface.id.str());
   }
 }
 
@@ -62,8 +64,19 @@ std::vector<ec2::GroupIdentifier> groups_of(const network::Interface& interface)
   return groups;
 }
 
+/// Nothing without a public address. One that EC2 assigned is its own; an elastic one belongs to the account.
+std::optional<ec2::InstanceNetworkInterfaceAssociation> association_of(const network::Interface& interface) {
+  if (interface.public_ip.empty()) return std::nullopt;
+  ec2::InstanceNetworkInterfaceAssociation view;
+  view.ip_owner_id = interface.allocation.empty() ? "amazon" : interface.account.str();
+  view.public_dns_name = interface.public_dns_name;
+  view.public_ip = interface.public_ip;
+  return view;
+}
+
 ec2::InstanceNetworkInterface to_ec2(const network::Interface& interface) {
   ec2::InstanceNetworkInterface view;
+  view.association = association_of(interface);
   view.attachment.emplace();
   view.attachment->attachment_id = interface.attachment.str();
   view.attachment->attach_time = interface.attached;
@@ -78,16 +91,18 @@ ec2::InstanceNetworkInterface to_ec2(const network::Interface& interface) {
   view.owner_id = interface.account.str();
   view.private_dns_name = interface.private_dns_name;
   view.private_ip_address = interface.private_ip;
-  view.private_ip_addresses.push_back({std::nullopt, true, interface.private_dns_name, interface.private_ip});
+  view.private_ip_addresses.push_back({view.association, true, interface.private_dns_name, interface.private_ip});
   view.source_dest_check = interface.source_dest_check;
   view.status = "in-use";
   view.subnet_id = interface.subnet.str();
   view.vpc_id = interface.vpc.str();
   view.interface_type = "interface";
+  view.operator_.emplace().managed = false;
   return view;
 }
 
 void show_network(const compute::Instance& instance, const InstanceSurroundings& around, ec2::Instance& view) {
+  view.public_dns_name = "";
   for (const auto& interface : around.interfaces(instance.id)) {
     view.network_interfaces.push_back(to_ec2(interface));
     if (interface.device_index != 0) continue;
@@ -95,9 +110,10 @@ void show_network(const compute::Instance& instance, const InstanceSurroundings&
     view.private_dns_name = interface.private_dns_name;
     view.security_groups = groups_of(interface);
     view.source_dest_check = interface.source_dest_check;
+    view.public_dns_name = interface.public_dns_name;
+    if (!interface.public_ip.empty()) view.public_ip_address = interface.public_ip;
   }
   if (!view.private_dns_name) view.private_dns_name = "";
-  view.public_dns_name = "";
   if (instance.state == compute::InstanceState::terminated) return;
   view.subnet_id = instance.spec.subnet.str();
   view.vpc_id = instance.spec.vpc.str();
@@ -122,15 +138,13 @@ void show_constants(ec2::Instance& view) {
   view.hypervisor = "xen";  // what EC2 shows, whatever runs underneath
   view.virtualization_type = "hvm";
   view.ena_support = true;
-  view.ebs_optimized = false;
   view.boot_mode = "legacy-bios";
   view.current_instance_boot_mode = "legacy-bios";
   view.platform_details = "Linux/UNIX";
   view.usage_operation = "RunInstances";
-  view.monitoring.emplace().state = "disabled";
+  view.operator_.emplace().managed = false;
   view.hibernation_options.emplace().configured = false;
   view.enclave_options.emplace().enabled = false;
-  view.maintenance_options.emplace().auto_recovery = "default";
   view.capacity_reservation_specification.emplace().capacity_reservation_preference = "open";
   view.network_performance_options.emplace().bandwidth_weighting = "default";
   auto& names = view.private_dns_name_options.emplace();
@@ -141,6 +155,11 @@ void show_constants(ec2::Instance& view) {
 
 void show_options(const compute::Instance& instance, const Config& config, ec2::Instance& view) {
   const auto& spec = instance.spec;
+  view.ebs_optimized = spec.ebs_optimized;
+  view.monitoring.emplace().state = spec.monitoring ? "enabled" : "disabled";
+  auto& maintenance = view.maintenance_options.emplace();
+  maintenance.auto_recovery = std::string(to_string(spec.auto_recovery));
+  maintenance.reboot_migration = "default";
   auto& placement = view.placement.emplace();
   placement.availability_zone = spec.zone;
   if (const auto zone = network::zone_by_name(config, spec.zone)) placement.availability_zone_id = zone->id;

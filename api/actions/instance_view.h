@@ -21,6 +21,7 @@ class InstanceSurroundings {
   InstanceSurroundings(Scope& scope, const std::vector<compute::Instance>& instances);
   const std::vector<network::Interface>& interfaces(const InstanceId& id) const;
   const std::vector<storage::Attachment>& attachments(const InstanceId& id) const;
+  /// Of an instance or one of its interfaces.
   const tags::Tags& tags(const std::string& id) const;
 
  private:
@@ -34,6 +35,8 @@ class InstanceSurroundings {
 
 ec2::InstanceState to_ec2(compute::InstanceState state);
 ec2::Instance to_ec2(const compute::Instance& instance, const InstanceSurroundings& around, const Config& config);
+/// What filters of DescribeInstances look at though no answer shows it: more about the instance's interfaces.
+Hidden hidden_of(const compute::Instance& instance, const InstanceSurroundings& around);
 /// A reservation with this one instance in it.
 ec2::Reservation reservation_of(const compute::Instance& instance, const InstanceSurroundings& around,
                                 const Config& config);

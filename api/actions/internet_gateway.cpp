@@ -25,7 +25,7 @@ ec2::InternetGateway to_ec2(Call& call, const network::InternetGateway& gateway)
 }
 
 Result<ec2::CreateInternetGatewayResult> create(Call& call, const ec2::CreateInternetGatewayRequest& request) {
-  const auto tags = TRY(tags_on_create(request.tag_specifications, InternetGatewayId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, InternetGatewayId::resource_type));
   const auto gateway = TRY(gateways::create(call.scope()));
   TRY_VOID(tags::put(call.scope(), gateway.id.str(), tags));
   ec2::CreateInternetGatewayResult response;

@@ -27,7 +27,8 @@ Result<compute::CreatedKey> make_key(const ec2::CreateKeyPairRequest& request) {
   const auto name = request.key_name.value_or("");
   TRY_VOID(key_pairs::check_name(name));
   const auto type = request.key_type.value_or("rsa") == "rsa" ? compute::KeyType::rsa : compute::KeyType::ed25519;
-  return compute::create_key(type, name);
+  const auto format = request.key_format.value_or("pem") == "pem" ? compute::KeyFormat::pem : compute::KeyFormat::ppk;
+  return compute::create_key(type, format, name);
 }
 
 Result<ec2::KeyPair> create_key_pair(Call& call, const ec2::CreateKeyPairRequest& request) {
@@ -38,7 +39,7 @@ Result<ec2::KeyPair> create_key_pair(Call& call, const ec2::CreateKeyPairRequest
   const auto& made = prepared == nullptr ? none : *prepared;
   const auto pair = TRY(key_pairs::add(call.scope(), request.key_name.value_or(""), made.public_key));
   TRY_VOID(tags::put(call.scope(), pair.id.str(), tags));
-  return ec2::KeyPair{pair.id.str(), to_ec2(tags), pair.name, pair.fingerprint, made.private_pem};
+  return ec2::KeyPair{pair.id.str(), to_ec2(tags), pair.name, pair.fingerprint, made.private_key};
 }
 
 /// All that were asked for by name and id must exist.
@@ -93,8 +94,7 @@ Result<ec2::DeleteKeyPairResult> delete_key_pair(Call& call, const ec2::DeleteKe
 
 std::vector<Action> key_pair_actions() {
   return {action("ImportKeyPair", Access::write, &import_key_pair),
-          action("CreateKeyPair", Access::write, &create_key_pair,
-                 {.only = {{"KeyFormat", {"pem"}}}, .prepare = prepare_with(&make_key)}),
+          action("CreateKeyPair", Access::write, &create_key_pair, {.prepare = prepare_with(&make_key)}),
           action("DescribeKeyPairs", Access::read, &describe_key_pairs),
           action("DeleteKeyPair", Access::write, &delete_key_pair)};
 }

@@ -1,7 +1,9 @@
 #include "api/action.h"
+#include "api/actions/network_interface_modify.h"
 #include "api/actions/network_shapes.h"
 #include "ec2/op/DescribeDhcpOptions.h"
 #include "ec2/op/DescribeNetworkAcls.h"
+#include "ec2/op/DescribeNetworkInterfaceAttribute.h"
 #include "ec2/op/DescribeNetworkInterfaces.h"
 #include "network/dhcp_options.h"
 #include "network/interfaces.h"
@@ -25,6 +27,26 @@ ec2::NetworkInterfaceAttachment attachment_of(Call& call, const network::Interfa
   return shape;
 }
 
+std::vector<ec2::GroupIdentifier> groups_of(const network::Interface& interface) {
+  std::vector<ec2::GroupIdentifier> groups;
+  for (const auto& group : interface.groups) groups.push_back({group.id.str(), group.name});
+  return groups;
+}
+
+/// Nothing without a public address. One that EC2 assigned is its own; an elastic one belongs to the account.
+std::optional<ec2::NetworkInterfaceAssociation> association_of(const network::Interface& interface) {
+  if (interface.public_ip.empty()) return std::nullopt;
+  ec2::NetworkInterfaceAssociation shape;
+  shape.public_ip = interface.public_ip;
+  shape.public_dns_name = interface.public_dns_name;
+  shape.ip_owner_id = interface.allocation.empty() ? "amazon" : interface.account.str();
+  if (!interface.allocation.empty()) {
+    shape.allocation_id = interface.allocation.str();
+    shape.association_id = interface.association.str();
+  }
+  return shape;
+}
+
 ec2::NetworkInterface to_ec2(Call& call, const network::Interface& interface) {
   const bool attached = !interface.attachment.empty();
   ec2::NetworkInterface shape;
@@ -32,8 +54,8 @@ ec2::NetworkInterface to_ec2(Call& call, const network::Interface& interface) {
   shape.availability_zone = interface.zone;
   if (const auto zone = network::zone_by_name(call.config(), interface.zone)) shape.availability_zone_id = zone->id;
   shape.description = interface.description;
-  for (const auto& group : interface.groups)
-    shape.groups.push_back({.group_id = group.id.str(), .group_name = group.name});
+  shape.groups = groups_of(interface);
+  shape.association = association_of(interface);
   shape.interface_type = "interface";
   shape.mac_address = interface.mac;
   shape.network_interface_id = interface.id.str();
@@ -44,6 +66,7 @@ ec2::NetworkInterface to_ec2(Call& call, const network::Interface& interface) {
   address.primary = true;
   address.private_dns_name = interface.private_dns_name;
   address.private_ip_address = interface.private_ip;
+  address.association = shape.association;
   shape.requester_managed = false;
   shape.source_dest_check = interface.source_dest_check;
   shape.status = attached ? "in-use" : "available";
@@ -64,6 +87,22 @@ Result<ec2::DescribeNetworkInterfacesResult> describe_interfaces(Call& call,
     if (!page.offer(interface.id.str(), to_ec2(call, interface))) break;
   ec2::DescribeNetworkInterfacesResult response;
   response.network_interfaces = page.take();
+  return response;
+}
+
+Result<ec2::DescribeNetworkInterfaceAttributeResult> describe_interface_attribute(
+    Call& call, const ec2::DescribeNetworkInterfaceAttributeRequest& request) {
+  const auto id = TRY(NetworkInterfaceId::parse(request.network_interface_id.value_or("")));
+  const auto name = request.attribute.value_or("");
+  if (name.empty()) return fail(Code::missing_parameter, "The request must contain the parameter Attribute");
+  const auto interface = TRY(network::find_interface(call.scope(), id));
+  ec2::DescribeNetworkInterfaceAttributeResult response;
+  response.network_interface_id = id.str();
+  if (name == "description") response.description = ec2::AttributeValue{interface.description};
+  if (name == "groupSet") response.groups = groups_of(interface);
+  if (name == "sourceDestCheck") response.source_dest_check = ec2::AttributeBooleanValue{interface.source_dest_check};
+  if (name == "attachment" && !interface.attachment.empty()) response.attachment = attachment_of(call, interface);
+  if (name == "associatePublicIpAddress") response.associate_public_ip_address = interface.wants_public_ip;
   return response;
 }
 
@@ -140,9 +179,13 @@ Result<ec2::DescribeDhcpOptionsResult> describe_dhcp_options(Call& call,
 }  // namespace
 
 std::vector<Action> network_interface_actions() {
-  return {action("DescribeNetworkInterfaces", Access::read, &describe_interfaces),
-          action("DescribeNetworkAcls", Access::read, &describe_acls),
-          action("DescribeDhcpOptions", Access::read, &describe_dhcp_options)};
+  std::vector<Action> actions = {
+      action("DescribeNetworkInterfaces", Access::read, &describe_interfaces),
+      action("DescribeNetworkInterfaceAttribute", Access::read, &describe_interface_attribute),
+      action("DescribeNetworkAcls", Access::read, &describe_acls),
+      action("DescribeDhcpOptions", Access::read, &describe_dhcp_options)};
+  for (auto& row : network_interface_modify_actions()) actions.push_back(std::move(row));
+  return actions;
 }
 
 }  // namespace virga::api

@@ -83,14 +83,15 @@ Result<ec2::DescribeAccountAttributesResult> describe_account_attributes(
     Call& call, const ec2::DescribeAccountAttributesRequest& request) {
   auto& scope = call.scope();
   const auto default_vpc = network::vpcs::find_default(scope);
+  const auto addresses = std::to_string(quota::limit(scope, quota::Name::addresses));
   const std::array all = {
       attribute("supported-platforms", "VPC"),
       attribute("default-vpc", default_vpc ? default_vpc->id.str() : "none"),
       attribute("max-instances", std::to_string(quota::limit(scope, quota::Name::instances))),
       attribute("vpc-max-security-groups-per-interface",
                 std::to_string(quota::limit(scope, quota::Name::security_groups_per_interface))),
-      attribute("max-elastic-ips", "0"),
-      attribute("vpc-max-elastic-ips", "0"),
+      attribute("max-elastic-ips", addresses),
+      attribute("vpc-max-elastic-ips", addresses),
   };
   ec2::DescribeAccountAttributesResult response;
   for (const auto& view : all) {

@@ -54,7 +54,7 @@ ec2::RouteTable to_ec2(Call& call, const network::RouteTable& table) {
 
 Result<ec2::CreateRouteTableResult> create_route_table(Call& call, const ec2::CreateRouteTableRequest& request) {
   const auto vpc = TRY(VpcId::parse(request.vpc_id.value_or("")));
-  const auto tags = TRY(tags_on_create(request.tag_specifications, RouteTableId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, RouteTableId::resource_type));
   const auto table = TRY(route_tables::create(call.scope(), vpc));
   TRY_VOID(tags::put(call.scope(), table.id.str(), tags));
   ec2::CreateRouteTableResult response;

@@ -2,6 +2,7 @@
 
 #include "api/action.h"
 #include "api/actions/network_shapes.h"
+#include "api/actions/security_group_changes.h"
 #include "api/actions/security_group_permissions.h"
 #include "ec2/op/AuthorizeSecurityGroupEgress.h"
 #include "ec2/op/AuthorizeSecurityGroupIngress.h"
@@ -11,7 +12,6 @@
 #include "ec2/op/DescribeSecurityGroups.h"
 #include "ec2/op/RevokeSecurityGroupEgress.h"
 #include "ec2/op/RevokeSecurityGroupIngress.h"
-#include "network/vpcs.h"
 
 namespace virga::api {
 
@@ -20,25 +20,6 @@ namespace {
 namespace groups = network::security_groups;
 namespace rules = network::security_group_rules;
 using network::Direction;
-
-/// Names of groups without a VPC mean groups of the default VPC.
-Result<VpcId> default_vpc(Call& call) {
-  if (const auto vpc = network::vpcs::find_default(call.scope())) return vpc->id;
-  return fail(Code::vpc_id_not_specified,
-              "No default VPC for this user: group names without a VPC belong to the default VPC. Use ids.");
-}
-
-Result<network::SecurityGroup> find_group(Call& call, const std::optional<std::string>& id,
-                                          const std::optional<std::string>& name) {
-  if (id && name) return fail(Code::invalid_parameter_combination, "Only one of groupId and groupName may be given.");
-  if (id) {
-    const auto parsed = TRY(SecurityGroupId::parse(*id));
-    return groups::find(call.scope(), parsed);
-  }
-  if (!name) return fail(Code::missing_parameter, "The request must contain the parameter groupName or groupId");
-  const auto vpc = TRY(default_vpc(call));
-  return groups::find_by_name(call.scope(), vpc, *name);
-}
 
 ec2::SecurityGroup to_ec2(Call& call, const network::SecurityGroup& group) {
   ec2::SecurityGroup shape;
@@ -55,7 +36,7 @@ ec2::SecurityGroup to_ec2(Call& call, const network::SecurityGroup& group) {
 }
 
 Result<ec2::CreateSecurityGroupResult> create_group(Call& call, const ec2::CreateSecurityGroupRequest& request) {
-  const auto tags = TRY(tags_on_create(request.tag_specifications, SecurityGroupId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, SecurityGroupId::resource_type));
   const auto vpc = request.vpc_id ? TRY(VpcId::parse(*request.vpc_id)) : TRY(default_vpc(call));
   const auto group = TRY(groups::create(
       call.scope(),
@@ -78,7 +59,7 @@ Result<ec2::DescribeSecurityGroupsResult> describe_groups(Call& call,
   const auto found = TRY(groups::list(call.scope(), ids));
   auto page = call.listing<ec2::SecurityGroup>();
   for (const auto& group : found)
-    if (!page.offer(group.id.str(), to_ec2(call, group))) break;
+    if (!page.offer(group.id.str(), to_ec2(call, group), peer_names_of(call, group))) break;
   ec2::DescribeSecurityGroupsResult response;
   response.security_groups = page.take();
   return response;
@@ -121,7 +102,7 @@ template <class Result_, class Request>
 Result<Result_> authorize(Call& call, const Request& request, const network::SecurityGroup& group, Direction direction,
                           const std::vector<ec2::IpPermission>& permissions) {
   if (permissions.empty()) return fail(Code::missing_parameter, "The request must contain the parameter ipPermissions");
-  const auto tags = TRY(tags_on_create(request.tag_specifications, SecurityGroupRuleId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, SecurityGroupRuleId::resource_type));
   const auto wanted = TRY(rules_of(call, group.vpc, permissions));
   const auto made = TRY(rules::authorize(call.scope(), group.id, direction, wanted));
   Result_ response;
@@ -211,14 +192,17 @@ const std::vector<std::string_view> refused_of_egress = {"IpPermissions.PrefixLi
 }  // namespace
 
 std::vector<Action> security_group_actions() {
-  return {action("CreateSecurityGroup", Access::write, &create_group),
-          action("DescribeSecurityGroups", Access::read, &describe_groups),
-          action("DeleteSecurityGroup", Access::write, &delete_group),
-          action("AuthorizeSecurityGroupIngress", Access::write, &authorize_ingress, {.refused = refused_of_ingress}),
-          action("AuthorizeSecurityGroupEgress", Access::write, &authorize_egress, {.refused = refused_of_egress}),
-          action("RevokeSecurityGroupIngress", Access::write, &revoke_ingress, {.refused = refused_of_ingress}),
-          action("RevokeSecurityGroupEgress", Access::write, &revoke_egress, {.refused = refused_of_egress}),
-          action("DescribeSecurityGroupRules", Access::read, &describe_rules)};
+  std::vector<Action> actions = {
+      action("CreateSecurityGroup", Access::write, &create_group),
+      action("DescribeSecurityGroups", Access::read, &describe_groups),
+      action("DeleteSecurityGroup", Access::write, &delete_group),
+      action("AuthorizeSecurityGroupIngress", Access::write, &authorize_ingress, {.refused = refused_of_ingress}),
+      action("AuthorizeSecurityGroupEgress", Access::write, &authorize_egress, {.refused = refused_of_egress}),
+      action("RevokeSecurityGroupIngress", Access::write, &revoke_ingress, {.refused = refused_of_ingress}),
+      action("RevokeSecurityGroupEgress", Access::write, &revoke_egress, {.refused = refused_of_egress}),
+      action("DescribeSecurityGroupRules", Access::read, &describe_rules)};
+  for (auto& row : security_group_change_actions()) actions.push_back(std::move(row));
+  return actions;
 }
 
 }  // namespace virga::api

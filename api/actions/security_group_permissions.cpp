@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/actions/network_shapes.h"
+#include "network/vpcs.h"
 
 namespace virga::api {
 
@@ -54,6 +55,25 @@ void set_common(Shape& shape, const network::SecurityGroupRule& rule) {
 
 }  // namespace
 
+/// Names of groups without a VPC mean groups of the default VPC.
+Result<VpcId> default_vpc(Call& call) {
+  if (const auto vpc = network::vpcs::find_default(call.scope())) return vpc->id;
+  return fail(Code::vpc_id_not_specified,
+              "No default VPC for this user: group names without a VPC belong to the default VPC. Use ids.");
+}
+
+Result<network::SecurityGroup> find_group(Call& call, const std::optional<std::string>& id,
+                                          const std::optional<std::string>& name) {
+  if (id && name) return fail(Code::invalid_parameter_combination, "Only one of groupId and groupName may be given.");
+  if (id) {
+    const auto parsed = TRY(SecurityGroupId::parse(*id));
+    return network::security_groups::find(call.scope(), parsed);
+  }
+  if (!name) return fail(Code::missing_parameter, "The request must contain the parameter groupName or groupId");
+  const auto vpc = TRY(default_vpc(call));
+  return network::security_groups::find_by_name(call.scope(), vpc, *name);
+}
+
 Result<std::vector<RuleRequest>> rules_of(Call& call, const VpcId& vpc,
                                           const std::vector<ec2::IpPermission>& permissions) {
   std::vector<RuleRequest> rules;
@@ -104,6 +124,18 @@ std::vector<ec2::IpPermission> permissions_of(Call& call, const network::Securit
     }
   }
   return permissions;
+}
+
+Hidden peer_names_of(Call& call, const network::SecurityGroup& group) {
+  Hidden hidden;
+  for (const auto& rule : group.rules) {
+    if (rule.rule.peer.empty()) continue;
+    const auto peer = rule.rule.peer == group.id ? group : network::security_groups::find(call.scope(), rule.rule.peer);
+    if (!peer) continue;
+    hidden.emplace(rule.direction == Direction::egress ? "egress.ip-permission.group-name" : "ip-permission.group-name",
+                   peer->name);
+  }
+  return hidden;
 }
 
 ec2::SecurityGroupRule to_ec2(Call& call, const network::SecurityGroupRule& rule) {

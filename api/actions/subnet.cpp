@@ -36,7 +36,7 @@ ec2::Subnet to_ec2(Call& call, const network::Subnet& subnet) {
   shape.available_ip_address_count = static_cast<std::int32_t>(subnet.available());
   shape.availability_zone = subnet.zone;
   shape.default_for_az = subnet.is_default;
-  shape.map_public_ip_on_launch = false;
+  shape.map_public_ip_on_launch = subnet.map_public_ip;
   return shape;
 }
 
@@ -56,7 +56,7 @@ Result<ec2::CreateSubnetResult> create_subnet(Call& call, const ec2::CreateSubne
   const auto vpc = TRY(VpcId::parse(request.vpc_id.value_or("")));
   if (!request.cidr_block)
     return fail(Code::missing_parameter, "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.");
-  const auto tags = TRY(tags_on_create(request.tag_specifications, SubnetId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, SubnetId::resource_type));
   const auto zone = TRY(zone_of(call, request));
   const auto subnet =
       TRY(subnets::create(call.scope(), call.config(), {.vpc = vpc, .cidr = *request.cidr_block, .zone = zone}));
@@ -77,7 +77,7 @@ Result<ec2::DescribeSubnetsResult> describe_subnets(Call& call, const ec2::Descr
   return response;
 }
 
-/// Each attribute may be set only to what every subnet has already (see the row): nothing is left to change.
+/// Attributes other than MapPublicIpOnLaunch may be set only to what every subnet has already (see the row).
 Result<ec2::NoOutput> modify_subnet_attribute(Call& call, const ec2::ModifySubnetAttributeRequest& request) {
   const auto id = TRY(SubnetId::parse(request.subnet_id.value_or("")));
   TRY_VOID(subnets::find(call.scope(), id));
@@ -91,6 +91,8 @@ Result<ec2::NoOutput> modify_subnet_attribute(Call& call, const ec2::ModifySubne
                         request.disable_lni_at_device_index.has_value()};
   if (std::ranges::count(given, true) != 1)
     return fail(Code::invalid_parameter_combination, "Exactly one attribute must be given in one call.");
+  if (request.map_public_ip_on_launch)
+    TRY_VOID(subnets::set_map_public_ip(call.scope(), id, request.map_public_ip_on_launch->value.value_or(false)));
   return ec2::NoOutput{};
 }
 
@@ -111,7 +113,6 @@ std::vector<Action> subnet_actions() {
           action("ModifySubnetAttribute", Access::write, &modify_subnet_attribute,
                  {.refused = {"CustomerOwnedIpv4Pool", "EnableLniAtDeviceIndex"},
                   .only = {{"AssignIpv6AddressOnCreation.Value", {"false"}},
-                           {"MapPublicIpOnLaunch.Value", {"false"}},
                            {"MapCustomerOwnedIpOnLaunch.Value", {"false"}},
                            {"EnableDns64.Value", {"false"}},
                            {"PrivateDnsHostnameTypeOnLaunch", {"ip-name"}},

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "api/action.h"
 #include "api/actions/ids.h"
+#include "api/actions/volume_rows.h"
 #include "api/workflows/attach_volume.h"
 #include "api/workflows/block_devices.h"
 #include "api/workflows/tag_specifications.h"
@@ -41,6 +41,8 @@ ec2::Volume to_ec2(const storage::Volume& volume, const tags::Tags& tags, const 
   view.throughput = volume.throughput;
   view.encrypted = false;
   view.multi_attach_enabled = false;
+  view.fast_restored = false;
+  view.operator_.emplace().managed = false;
   view.tags = api::to_ec2(tags);
   if (volume.attachment) view.attachments.push_back(to_ec2(*volume.attachment));
   return view;
@@ -80,20 +82,10 @@ Result<ec2::Volume> current_volume(Call& call, const ec2::Volume& first) {
   return to_ec2(volume, tags::of(call.scope(), volume.id.str()), call.config());
 }
 
-Result<std::vector<storage::Volume>> selected(Call& call, const std::vector<std::string>& texts,
-                                              const std::string& after) {
-  if (texts.empty()) return storage::volumes::list(call.scope(), after);
-  auto ids = TRY(parse_ids<VolumeId>(texts));
-  std::ranges::sort(ids);
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  std::vector<storage::Volume> volumes;
-  for (const auto& id : ids) volumes.push_back(TRY(storage::volumes::find(call.scope(), id)));
-  return volumes;
-}
-
 Result<ec2::DescribeVolumesResult> describe_volumes(Call& call, const ec2::DescribeVolumesRequest& request) {
   auto page = call.listing<ec2::Volume>();
-  for (const auto& volume : TRY(selected(call, request.volume_ids, page.after())))
+  const auto volumes = TRY(selected_volumes(call.scope(), request.volume_ids, page.after()));
+  for (const auto& volume : volumes)
     if (!page.offer(volume.id.str(), to_ec2(volume, tags::of(call.scope(), volume.id.str()), call.config()))) break;
   ec2::DescribeVolumesResult response;
   response.volumes = page.take();
@@ -112,28 +104,50 @@ Result<ec2::VolumeAttachment> attach(Call& call, const ec2::AttachVolumeRequest&
   return to_ec2(TRY(attach_volume(call.scope(), volume, instance, request.device.value_or(""))));
 }
 
+/// With Force too the guest is asked, and asked again (see detach_volume).
 Result<ec2::VolumeAttachment> detach(Call& call, const ec2::DetachVolumeRequest& request) {
   DetachRequest wish;
   wish.volume = TRY(VolumeId::parse(request.volume_id.value_or("")));
   if (request.instance_id && !request.instance_id->empty())
     wish.instance = TRY(InstanceId::parse(*request.instance_id));
   if (request.device && !request.device->empty()) wish.device = request.device;
-  wish.force = request.force.value_or(false);
   return to_ec2(TRY(detach_volume(call.scope(), wish)));
 }
 
 }  // namespace
 
+Result<std::vector<VolumeId>> distinct_volumes(const std::vector<std::string>& texts) {
+  auto ids = TRY(parse_ids<VolumeId>(texts));
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+Result<std::vector<storage::Volume>> selected_volumes(Scope& scope, const std::vector<std::string>& texts,
+                                                      const std::string& after) {
+  if (texts.empty()) return storage::volumes::list(scope, after);
+  const auto ids = TRY(distinct_volumes(texts));
+  std::vector<storage::Volume> volumes;
+  for (const auto& id : ids) {
+    auto volume = TRY(storage::volumes::find(scope, id));
+    volumes.push_back(std::move(volume));
+  }
+  return volumes;
+}
+
 std::vector<Action> volume_actions() {
-  return {
+  std::vector<Action> rows = {
       action("CreateVolume", Access::write, &create_volume,
              {.refused = {"KmsKeyId", "Operator", "OutpostArn", "VolumeInitializationRate"},
               .only = {{"Encrypted", {"false"}}, {"MultiAttachEnabled", {"false"}}},
               .refresh = refresh_with(&current_volume)}),
-      action("DescribeVolumes", Access::read, &describe_volumes, {.only = {{"IncludeManagedResources", {"false"}}}}),
-      action("DeleteVolume", Access::write, &delete_volume),
+      // IncludeManagedResources adds what another service manages for the account, and none does.
+      action("DescribeVolumes", Access::read, &describe_volumes), action("DeleteVolume", Access::write, &delete_volume),
       action("AttachVolume", Access::write, &attach, {.only = {{"EbsCardIndex", {"0"}}}}),
       action("DetachVolume", Access::write, &detach)};
+  for (const auto family : {volume_modification_rows, volume_status_rows})
+    for (auto& row : family()) rows.push_back(std::move(row));
+  return rows;
 }
 
 }  // namespace virga::api

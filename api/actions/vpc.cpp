@@ -35,7 +35,7 @@ ec2::Vpc to_ec2(Call& call, const network::Vpc& vpc) {
 Result<ec2::CreateVpcResult> create_vpc(Call& call, const ec2::CreateVpcRequest& request) {
   if (!request.cidr_block)
     return fail(Code::missing_parameter, "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.");
-  const auto tags = TRY(tags_on_create(request.tag_specifications, VpcId::resource_type));
+  const auto tags = TRY(tags_for(request.tag_specifications, VpcId::resource_type));
   const auto vpc = TRY(vpcs::create(call.scope(), call.config(), {.cidr = *request.cidr_block}));
   TRY_VOID(tags::put(call.scope(), vpc.id.str(), tags));
   ec2::CreateVpcResult response;

@@ -1,10 +1,13 @@
 #include "api/auth/credential.h"
 
+#include <date/date.h>
 #include <strings.h>
 
 #include <algorithm>
 #include <charconv>
+#include <locale>
 #include <map>
+#include <sstream>
 
 namespace virga::auth {
 namespace {
@@ -67,6 +70,18 @@ Result<void> take_signature(Credential& credential, std::string_view text) {
   return {};
 }
 
+/// A Date header as the signature's text has it: either HTTP's form ("Sun, 22 Nov 2026 10:00:00 GMT") in that of
+/// X-Amz-Date, or what was given, which is that form already or no date at all.
+std::string amz_date_of(const std::string& text) {
+  constexpr auto form = "%a, %d %b %Y %T GMT";
+  std::istringstream in(text);
+  in.imbue(std::locale::classic());
+  date::sys_seconds moment;
+  in >> date::parse(form, moment);
+  if (in.fail() || date::format(std::locale::classic(), form, moment) != text) return text;
+  return date::format("%Y%m%dT%H%M%SZ", moment);
+}
+
 Result<Credential> parse_header_form(const HttpRequest& request, std::string_view authorization) {
   if (!authorization.starts_with(algorithm) || !authorization.substr(algorithm.size()).starts_with(' '))
     return incomplete("Authorization must begin with '" + std::string(algorithm) + " '.");
@@ -84,9 +99,13 @@ Result<Credential> parse_header_form(const HttpRequest& request, std::string_vie
   TRY_VOID(take_scope(credential, members["Credential"]));
   TRY_VOID(take_signed_headers(credential, members["SignedHeaders"]));
   TRY_VOID(take_signature(credential, members["Signature"]));
-  const auto* date = request.headers.find("X-Amz-Date");
-  if (date == nullptr) return incomplete("The header X-Amz-Date is missing.");
-  credential.date = *date;
+  if (const auto* date = request.headers.find("X-Amz-Date")) {
+    credential.date = *date;
+    return credential;
+  }
+  const auto* date = request.headers.find("Date");
+  if (date == nullptr) return incomplete("One of the headers X-Amz-Date and Date must be given.");
+  credential.date = amz_date_of(*date);
   return credential;
 }
 

@@ -68,9 +68,6 @@ Result<storage::Attachment> detach_volume(Scope& scope, const DetachRequest& req
   if (attachment.root)
     return fail(Code::operation_not_permitted, fmt::format("Unable to detach root volume '{}' from instance '{}'",
                                                            attachment.device, instance.id.str()));
-  if (request.force && !guest_is_off)
-    return fail(Code::unsupported_operation,
-                "A volume is never torn from a running guest: stop the instance, then detach the volume.");
   if (guest_is_off)
     storage::attachments::end(scope, attachment);
   else if (attachment.state != AttachmentState::detaching)

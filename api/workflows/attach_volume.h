@@ -18,11 +18,12 @@ struct DetachRequest {
   VolumeId volume;
   std::optional<InstanceId> instance;  ///< must be the one it is attached to, where given
   std::optional<std::string> device;
-  bool force = false;
 };
 /// The attachment as it is then, `detaching`. Repeating the call changes nothing. Root volumes stay where they are.
+/// A running guest is asked to let go, again and again until it does or ends: its volumes are never torn from it, since
+/// it would go on writing. EC2's Force asks for no more than that of a guest that answers.
 /// Errors: InvalidVolume.NotFound, IncorrectState (not attached), InvalidAttachment.NotFound, OperationNotPermitted
-/// (root volume), UnsupportedOperation (Force while the guest runs).
+/// (root volume).
 Result<storage::Attachment> detach_volume(Scope& scope, const DetachRequest& request);
 
 }  // namespace virga::api

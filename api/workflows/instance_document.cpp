@@ -38,7 +38,9 @@ compute::MetadataNic metadata_of(const network::Interface& interface) {
                            .vpc = interface.vpc,
                            .vpc_cidr = interface.vpc_cidr,
                            .security_groups = {},
-                           .security_group_ids = {}};
+                           .security_group_ids = {},
+                           .public_ip = interface.public_ip,
+                           .public_hostname = interface.public_dns_name};
   for (const auto& group : interface.groups) {
     nic.security_groups.push_back(group.name);
     nic.security_group_ids.push_back(group.id.str());

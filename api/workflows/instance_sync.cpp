@@ -7,6 +7,7 @@
 #include "compute/instances.h"
 #include "compute/lifecycle.h"
 #include "compute/sync.h"
+#include "network/addresses.h"
 #include "network/interfaces.h"
 #include "storage/volumes.h"
 
@@ -58,13 +59,23 @@ void observe_attachments(Scope& scope, const Instance& instance, const compute::
   }
 }
 
+/// Those that were assigned: an elastic address stays with its interface.
+void release_public_addresses(Scope& scope, const InstanceId& instance) {
+  for (const auto& interface : network::interfaces_of(scope, instance)) network::release_public_ip(scope, interface.id);
+}
+
 Result<void> release_all(Scope& scope, const InstanceId& instance) {
   for (const auto& attachment : storage::attachments::of_instance(scope, instance)) {
     storage::attachments::end(scope, attachment);
     if (attachment.delete_on_termination) TRY_VOID(storage::volumes::remove(scope, attachment.volume));
   }
-  for (const auto& interface : network::interfaces_of(scope, instance))
-    TRY_VOID(network::release_interface(scope, interface.id));
+  release_public_addresses(scope, instance);
+  for (const auto& interface : network::interfaces_of(scope, instance)) {
+    if (interface.delete_on_termination)
+      TRY_VOID(network::release_interface(scope, interface.id));
+    else
+      network::detach_interface(scope, interface.id);
+  }
   return {};
 }
 
@@ -74,8 +85,10 @@ Result<void> compute::observe_instance(Scope& scope, const std::string& host, co
   auto instance = instances::find_anywhere(scope.tx, observed.id);
   if (!instance || instance->spec.host != host || !is_alive(instance->state)) return {};
   auto own = owned_by(scope, instance->account);
+  const bool was_off = instance->state == InstanceState::stopped;
   lifecycle::observe(own, *instance, observed);
   instance = instances::find_anywhere(scope.tx, observed.id);
+  if (instance && instance->state == InstanceState::stopped && !was_off) release_public_addresses(own, observed.id);
   if (instance && is_alive(instance->state) && observed.start_number == instance->start_number)
     observe_attachments(own, *instance, observed);
   return {};

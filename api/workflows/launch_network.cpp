@@ -60,7 +60,26 @@ Result<InterfaceRequest> plan_simple(Call& call, const ec2::RunInstancesRequest&
   }
   if (request.private_ip_address && !request.private_ip_address->empty())
     interface.private_ip = request.private_ip_address;
+  interface.wants_public_ip = TRY(network::subnet_place(call.scope(), interface.subnet)).map_public_ip_on_launch;
   return interface;
+}
+
+/// As on EC2, only a lone interface gets an automatic public address: when asked for, else as the subnet says.
+Result<void> decide_public_ip(Call& call, const ec2::RunInstancesRequest& request,
+                              std::vector<InterfaceRequest>& interfaces) {
+  const auto asks = [](const auto& wish) { return wish.associate_public_ip_address.value_or(false); };
+  if (interfaces.size() > 1) {
+    if (std::ranges::any_of(request.network_interfaces, asks))
+      return fail(Code::invalid_parameter_combination,
+                  "The associatePublicIPAddress parameter cannot be specified when launching with multiple network "
+                  "interfaces.");
+    return {};
+  }
+  auto& only = interfaces.front();
+  const auto place = TRY(network::subnet_place(call.scope(), only.subnet));
+  only.wants_public_ip =
+      request.network_interfaces.front().associate_public_ip_address.value_or(place.map_public_ip_on_launch);
+  return {};
 }
 
 Result<InterfaceRequest> plan_one(Call& call, const ec2::InstanceNetworkInterfaceSpecification& wish,
@@ -107,6 +126,7 @@ Result<std::vector<InterfaceRequest>> plan_listed(Call& call, const ec2::RunInst
   for (const auto& wish : request.network_interfaces) interfaces.push_back(TRY(plan_one(call, wish, zone)));
   std::ranges::sort(interfaces, {}, &InterfaceRequest::device_index);
   TRY_VOID(check_together(call, interfaces));
+  TRY_VOID(decide_public_ip(call, request, interfaces));
   return interfaces;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/codec/value.h"
+#include "api/workflows/instance_attributes.h"
 #include "api/workflows/launch_network.h"
 #include "api/workflows/tag_specifications.h"
 #include "compute/key_pairs.h"
@@ -13,8 +14,7 @@ namespace virga::api {
 
 namespace {
 
-constexpr int max_launch = 1000;                        ///< instances of one call
-constexpr std::size_t max_user_data_bytes = 16 * 1024;  ///< decoded
+constexpr int max_launch = 1000;  ///< instances of one call
 
 Result<void> read_counts(const ec2::RunInstancesRequest& request, LaunchPlan& plan) {
   plan.min_count = request.min_count.value_or(1);
@@ -52,9 +52,7 @@ Result<void> read_user_data(const ec2::RunInstancesRequest& request, LaunchPlan&
   if (!request.user_data || request.user_data->empty()) return {};
   const auto bytes = codec::decode_base64(*request.user_data);
   if (!bytes) return fail(Code::invalid_user_data_malformed, "Invalid BASE64 encoding of user data.");
-  if (bytes->size() > max_user_data_bytes)
-    return fail(Code::invalid_parameter_value, fmt::format("User data is limited to {} bytes", max_user_data_bytes));
-  plan.spec.user_data = codec::encode_base64(*bytes);
+  plan.spec.user_data = TRY(checked_user_data(*bytes));
   return {};
 }
 
@@ -66,9 +64,7 @@ Result<void> read_metadata_options(const ec2::RunInstancesRequest& request, Laun
   options.http_endpoint = wish.http_endpoint.value_or(options.http_endpoint);
   options.http_put_response_hop_limit = wish.http_put_response_hop_limit.value_or(options.http_put_response_hop_limit);
   options.instance_metadata_tags = wish.instance_metadata_tags.value_or(options.instance_metadata_tags);
-  if (options.http_put_response_hop_limit < 1 || options.http_put_response_hop_limit > 64)
-    return fail(Code::invalid_parameter_value, "HttpPutResponseHopLimit must be between 1 and 64.");
-  return {};
+  return compute::check_metadata_options(options);
 }
 
 Result<void> read_credits(const ec2::RunInstancesRequest& request, LaunchPlan& plan) {
@@ -95,6 +91,10 @@ Result<void> read_options(Scope& scope, const ec2::RunInstancesRequest& request,
   plan.spec.protect_termination = request.disable_api_termination.value_or(false);
   plan.spec.protect_stop = request.disable_api_stop.value_or(false);
   plan.spec.client_token = request.client_token.value_or("");
+  plan.spec.monitoring = request.monitoring && request.monitoring->enabled.value_or(false);
+  plan.spec.ebs_optimized = request.ebs_optimized.value_or(false);
+  if (request.maintenance_options && request.maintenance_options->auto_recovery.value_or("") == "disabled")
+    plan.spec.auto_recovery = compute::AutoRecovery::disabled;
   TRY_VOID(read_user_data(request, plan));
   TRY_VOID(read_metadata_options(request, plan));
   return read_credits(request, plan);

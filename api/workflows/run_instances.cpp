@@ -4,6 +4,7 @@
 #include <array>
 
 #include "compute/placement.h"
+#include "network/addresses.h"
 
 namespace virga::api {
 
@@ -32,20 +33,31 @@ Result<int> allowed_by_quota(Scope& scope, const LaunchPlan& plan) {
   return static_cast<int>(allowed);
 }
 
+/// With the public address that it wants, or nothing at all.
+Result<NetworkInterfaceId> make_interface(Scope& scope, const Config& config,
+                                          const network::InterfaceRequest& request) {
+  const auto id = TRY(network::allocate_interface(scope, request)).id;
+  if (auto assigned = network::assign_public_ip(scope, config, id); !assigned) {
+    TRY_VOID(network::release_interface(scope, id));
+    return fail(std::move(assigned.error()));
+  }
+  return id;
+}
+
 /// All interfaces of one instance, or none.
-Result<void> make_interfaces(Scope& scope, const LaunchPlan& plan, const InstanceId& instance,
+Result<void> make_interfaces(Scope& scope, const Config& config, const LaunchPlan& plan, const InstanceId& instance,
                              const std::string& host) {
   std::vector<NetworkInterfaceId> made;
   for (auto request : plan.interfaces) {
     request.instance = instance;
     request.host = host;
-    auto interface = network::allocate_interface(scope, request);
+    auto interface = make_interface(scope, config, request);
     if (!interface) {
       for (const auto& id : made) TRY_VOID(network::release_interface(scope, id));
-      return fail(interface.error());
+      return fail(std::move(interface.error()));
     }
-    made.push_back(interface->id);
-    TRY_VOID(tags::put(scope, interface->id.str(), plan.interface_tags));
+    made.push_back(*interface);
+    TRY_VOID(tags::put(scope, interface->str(), plan.interface_tags));
   }
   return {};
 }
@@ -78,7 +90,7 @@ Result<void> make_instance(Scope& scope, const LaunchPlan& plan, const NewResour
 
 }  // namespace
 
-Result<Launched> run_instances(Scope& scope, const LaunchPlan& plan) {
+Result<Launched> run_instances(Scope& scope, const Config& config, const LaunchPlan& plan) {
   const auto allowed = TRY(allowed_by_quota(scope, plan));
   const auto hosts = TRY(compute::place(scope,
                                         {.zone = plan.spec.zone,
@@ -93,8 +105,8 @@ Result<Launched> run_instances(Scope& scope, const LaunchPlan& plan) {
     spec.host = host;
     spec.launch_index = static_cast<int>(launched.instances.size());
     const auto resource = scope.create_resource<InstanceId>();
-    if (auto interfaces = make_interfaces(scope, plan, resource.id, host); !interfaces) {
-      // The addresses of a subnet are known to be too few only when they are asked for.
+    if (auto interfaces = make_interfaces(scope, config, plan, resource.id, host); !interfaces) {
+      // That there are too few addresses is known only when they are asked for.
       if (spec.launch_index < plan.min_count) return fail(std::move(interfaces.error()));
       scope.delete_resource(resource.id.str());
       break;

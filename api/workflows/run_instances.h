@@ -16,7 +16,7 @@ struct Launched {
 
 /// As many as fit, up to MaxCount; fewer than MinCount: nothing at all.
 /// Errors: InsufficientInstanceCapacity, InsufficientFreeAddressesInSubnet, InstanceLimitExceeded, VcpuLimitExceeded,
-/// VolumeLimitExceeded, MaxStorageExceeded, and those of network::allocate_interface.
-Result<Launched> run_instances(Scope& scope, const LaunchPlan& plan);
+/// VolumeLimitExceeded, MaxStorageExceeded, InsufficientAddressCapacity, and those of network::allocate_interface.
+Result<Launched> run_instances(Scope& scope, const Config& config, const LaunchPlan& plan);
 
 }  // namespace virga::api

@@ -16,6 +16,8 @@ Result<tags::Tags> tags_for(const std::vector<ec2::TagSpecification>& specificat
     if (std::ranges::find(types, named) == types.end())
       return fail(Code::invalid_parameter_value,
                   fmt::format("'{}' is not a valid taggable resource type for this operation.", named.substr(0, 64)));
+    if (specification.tags.empty())
+      return fail(Code::invalid_parameter_value, "Tag specification must have at least one tag");
     if (named != type) continue;
     for (auto& [key, value] : TRY(from_ec2(specification.tags)))
       if (!found.emplace(key, value).second)

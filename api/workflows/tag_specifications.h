@@ -13,7 +13,7 @@
 namespace virga::api {
 
 /// The tags meant for resources of `type`. `types` are all that the action makes.
-/// Errors: InvalidParameterValue (a type it does not make, a key given twice or none).
+/// Errors: InvalidParameterValue (a type it does not make, no tags, a key given twice), MissingParameter (no key).
 Result<tags::Tags> tags_for(const std::vector<ec2::TagSpecification>& specifications, std::string_view type,
                             std::initializer_list<std::string_view> types);
 /// The same for an action that makes one kind of resource.

@@ -27,6 +27,7 @@ Error not_found(const std::string& id) {
   is_a(SecurityGroupId());
   is_a(SecurityGroupRuleId());
   is_a(NetworkInterfaceId());
+  is_a(AllocationId());
   is_a(NetworkAclId());
   is_a(DhcpOptionsId());
   if (error) return *error;

@@ -15,6 +15,14 @@ std::optional<VolumeId> volume_of_serial(std::string_view serial) {
   return *id;
 }
 
+// The element of that volume; an empty node if there is none.
+pugi::xml_node disk_of(pugi::xml_document& document, const std::string& xml, const VolumeId& volume) {
+  if (!document.load_buffer(xml.data(), xml.size())) return {};
+  for (const auto disk : document.child("domain").child("devices").children("disk"))
+    if (disk_serial(volume) == disk.child_value("serial")) return disk;
+  return {};
+}
+
 }  // namespace
 
 std::optional<DomainFacts> read_domain(const std::string& xml) {
@@ -41,15 +49,17 @@ std::optional<DomainFacts> read_domain(const std::string& xml) {
 
 std::optional<std::string> find_disk(const std::string& xml, const VolumeId& volume) {
   pugi::xml_document document;
-  if (!document.load_buffer(xml.data(), xml.size())) return std::nullopt;
-  for (const auto disk : document.child("domain").child("devices").children("disk")) {
-    if (disk_serial(volume) == disk.child_value("serial")) {
-      std::ostringstream out;
-      disk.print(out, " ", pugi::format_indent | pugi::format_no_declaration);
-      return out.str();
-    }
-  }
-  return std::nullopt;
+  const auto disk = disk_of(document, xml, volume);
+  if (!disk) return std::nullopt;
+  std::ostringstream out;
+  disk.print(out, " ", pugi::format_indent | pugi::format_no_declaration);
+  return out.str();
+}
+
+std::optional<std::string> find_disk_target(const std::string& xml, const VolumeId& volume) {
+  pugi::xml_document document;
+  const std::string name = disk_of(document, xml, volume).child("target").attribute("dev").value();
+  return name.empty() ? std::nullopt : std::optional(name);
 }
 
 namespace {

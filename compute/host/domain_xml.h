@@ -60,6 +60,9 @@ std::optional<DomainFacts> read_domain(const std::string& xml);
 /// The XML of one attached disk, as libvirt wants it for detaching. Nothing if that volume is not attached.
 std::optional<std::string> find_disk(const std::string& xml, const VolumeId& volume);
 
+/// The name by which libvirt calls one attached disk ("vdb"). Nothing if that volume is not attached.
+std::optional<std::string> find_disk_target(const std::string& xml, const VolumeId& volume);
+
 struct FileOwner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

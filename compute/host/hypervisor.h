@@ -87,6 +87,9 @@ class Hypervisor {
   virtual Result<void> attach_disk(const InstanceId& id, const DomainDisk& disk) = 0;
   /// Asks the guest to let go. The disk is detached when list() no longer shows it.
   virtual Result<void> detach_disk(const InstanceId& id, const VolumeId& volume) = 0;
+  /// Makes an attached disk that large, and lets the guest know; never smaller: success if it is at least as large.
+  /// Errors: the guest is off, or the volume is not attached to it (IncorrectState).
+  virtual Result<void> resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) = 0;
 
   /// The last 64 KiB of the serial console.
   virtual Result<std::string> console_output(const InstanceId& id) = 0;

@@ -200,4 +200,23 @@ Result<void> detach_volume(virDomainPtr domain, const VolumeId& volume) {
   return fail(last_libvirt_error("detach " + volume.str()));
 }
 
+Result<void> resize_volume(virDomainPtr domain, const VolumeId& volume, std::uint64_t size_gib) {
+  const auto state = TRY(state_of(domain));
+  if (state.state == DomainState::off) return fail(not_running("resize"));
+  const auto target = find_disk_target(TRY(xml_of(domain)), volume);
+  if (!target) {
+    return fail(Code::incorrect_state, "The volume " + volume.str() + " is not attached to the instance.");
+  }
+  const unsigned long long wanted = size_gib << 30;
+  virDomainBlockInfo info{};
+  if (virDomainGetBlockInfo(domain, target->c_str(), &info, 0) < 0) {
+    return fail(last_libvirt_error("size of " + volume.str()));
+  }
+  if (info.capacity >= wanted) return {};
+  if (virDomainBlockResize(domain, target->c_str(), wanted, VIR_DOMAIN_BLOCK_RESIZE_BYTES) < 0) {
+    return fail(last_libvirt_error("resize " + volume.str()));
+  }
+  return {};
+}
+
 }  // namespace virga::compute

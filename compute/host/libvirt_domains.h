@@ -4,6 +4,7 @@
 // LibvirtCalls and may outlive the call that started them, so they take what they need by value or const reference to
 // what the caller's closure owns.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,5 +35,7 @@ Result<void> destroy_domain(virDomainPtr domain);
 Result<void> undefine_domain(virDomainPtr domain);
 Result<void> attach_volume(virDomainPtr domain, const DomainDisk& disk, const DomainSettings& settings);
 Result<void> detach_volume(virDomainPtr domain, const VolumeId& volume);
+/// Never makes it smaller. IncorrectState while the domain is off or has not the volume.
+Result<void> resize_volume(virDomainPtr domain, const VolumeId& volume, std::uint64_t size_gib);
 
 }  // namespace virga::compute

@@ -137,6 +137,11 @@ class LibvirtHypervisor final : public Hypervisor {
     return on_domain("detach", device, id, Absent::success,
                      [volume](virDomainPtr domain) { return detach_volume(domain, volume); });
   }
+  Result<void> resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) override {
+    return on_domain("resize", device, id, Absent::error, [volume, size_gib](virDomainPtr domain) {
+      return resize_volume(domain, volume, size_gib);
+    });
+  }
   Result<std::string> console_output(const InstanceId& id) override { return consoles_.tail(id); }
   Result<std::string> console_socket(const InstanceId& id) override;
   void on_change(std::function<void()> notify) override { watch_->set(std::move(notify)); }

@@ -57,14 +57,27 @@ std::string host_name(const Metadata& metadata, const MetadataNic& nic) {
 }
 
 MetadataNode interface_tree(const Metadata& metadata, const MetadataNic& nic) {
-  return directory(
-      nic.mac,
-      {leaf("device-number", std::to_string(nic.device_index)), leaf("interface-id", nic.interface.str()),
-       leaf("local-hostname", host_name(metadata, nic)), leaf("local-ipv4s", nic.private_ip), leaf("mac", nic.mac),
-       leaf("owner-id", metadata.account), leaf("security-group-ids", lines(nic.security_group_ids)),
-       leaf("security-groups", lines(nic.security_groups)), leaf("subnet-id", nic.subnet.str()),
-       leaf("subnet-ipv4-cidr-block", nic.subnet_cidr), leaf("vpc-id", nic.vpc.str()),
-       leaf("vpc-ipv4-cidr-block", nic.vpc_cidr), leaf("vpc-ipv4-cidr-blocks", nic.vpc_cidr)});
+  std::vector<MetadataNode> nodes = {
+      leaf("device-number", std::to_string(nic.device_index)),
+      leaf("interface-id", nic.interface.str()),
+      leaf("local-hostname", host_name(metadata, nic)),
+      leaf("local-ipv4s", nic.private_ip),
+      leaf("mac", nic.mac),
+      leaf("owner-id", metadata.account),
+      leaf("security-group-ids", lines(nic.security_group_ids)),
+      leaf("security-groups", lines(nic.security_groups)),
+      leaf("subnet-id", nic.subnet.str()),
+      leaf("subnet-ipv4-cidr-block", nic.subnet_cidr),
+      leaf("vpc-id", nic.vpc.str()),
+      leaf("vpc-ipv4-cidr-block", nic.vpc_cidr),
+      leaf("vpc-ipv4-cidr-blocks", nic.vpc_cidr),
+  };
+  if (!nic.public_ip.empty()) {
+    nodes.push_back(directory("ipv4-associations", {leaf(nic.public_ip, nic.private_ip)}));
+    nodes.push_back(leaf("public-ipv4s", nic.public_ip));
+  }
+  if (!nic.public_hostname.empty()) nodes.push_back(leaf("public-hostname", nic.public_hostname));
+  return directory(nic.mac, std::move(nodes));
 }
 
 MetadataNode key_tree(const Metadata& metadata) {
@@ -92,6 +105,8 @@ std::vector<MetadataNode> network_leaves(const Metadata& metadata) {
     nodes.push_back(leaf("local-ipv4", nic->private_ip));
     nodes.push_back(leaf("mac", nic->mac));
     nodes.push_back(leaf("security-groups", lines(nic->security_groups)));
+    if (!nic->public_ip.empty()) nodes.push_back(leaf("public-ipv4", nic->public_ip));
+    if (!nic->public_hostname.empty()) nodes.push_back(leaf("public-hostname", nic->public_hostname));
   }
   return nodes;
 }

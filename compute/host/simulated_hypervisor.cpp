@@ -270,6 +270,16 @@ Result<void> SimulatedHypervisor::detach_disk(const InstanceId& id, const Volume
   });
 }
 
+Result<void> SimulatedHypervisor::resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) {
+  return call("hypervisor.resize_disk", id, [&]() -> Result<void> {
+    const auto* guest = TRY(find_on(id));
+    const bool attached = std::any_of(guest->disks.begin(), guest->disks.end(),
+                                      [&](const SimulatedDisk& disk) { return disk.volume == volume; });
+    if (!attached) return fail(Code::incorrect_state, "The volume is not attached to the guest.");
+    return machine_.grow_volume ? machine_.grow_volume(volume, size_gib) : Result<void>();
+  });
+}
+
 Result<std::string> SimulatedHypervisor::console_output(const InstanceId& id) {
   TRY_VOID(faults_.enter("hypervisor.console_output", id.str()));
   const std::lock_guard lock(mutex_);

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,8 @@ struct SimulatedMachine {
   int cpus = 16;
   std::int64_t memory_mib = 65'536;
   SimulatedLatencies latencies;
+  /// Stands for QEMU's writing into a volume's file when it makes a disk larger.
+  std::function<Result<void>(const VolumeId& volume, std::uint64_t size_gib)> grow_volume = {};
   /// Watches the clock on a thread of its own and reports what becomes due. Off in tests that move the clock by hand.
   bool watch_clock = true;
 };
@@ -53,6 +56,7 @@ class SimulatedHypervisor final : public Hypervisor {
   Result<void> undefine(const InstanceId& id) override;
   Result<void> attach_disk(const InstanceId& id, const DomainDisk& disk) override;
   Result<void> detach_disk(const InstanceId& id, const VolumeId& volume) override;
+  Result<void> resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) override;
   Result<std::string> console_output(const InstanceId& id) override;
   /// The simulated guests have no interactive console: UnsupportedOperation.
   Result<std::string> console_socket(const InstanceId& id) override;

@@ -43,7 +43,7 @@ Result<Entry<T>> decode_file(std::string_view text) {
     if (json.at("format").get<int>() != file_format) return fail(internal_error("a format of another version"));
     nlohmann::json document = T{};
     document.update(json.at("document"), true);
-    return Entry<T>{.wanted = TRY(decode<T>(document)),
+    return Entry<T>{.wanted = TRY(decode<T>(document, Missing::defaulted)),
                     .removed = json.at("removed").get<bool>(),
                     .made = json.at("made").get<bool>(),
                     .remnant = json.at("remnant").get<bool>()};

@@ -1,7 +1,11 @@
 #include "hostapi/agent/plan_volumes.h"
 
+#include <algorithm>
+
 namespace virga::hostapi {
 namespace {
+
+constexpr const char* not_known = "Whether a guest has the volume open is not known at present.";
 
 /// The instance whose document names the volume; empty: none.
 std::string named_by(const WantedState& wanted, const VolumeId& volume) {
@@ -11,30 +15,62 @@ std::string named_by(const WantedState& wanted, const VolumeId& volume) {
   return {};
 }
 
+/// Whether the existing volume is smaller than it should be.
+bool must_grow(const Entry<storage::WantedVolume>& entry, std::uint64_t size_gib) {
+  return !entry.removed && size_gib != 0 && size_gib < entry.wanted.size_gib;
+}
+
+void plan_growth(const VolumeId& id, const std::optional<OpenVolumes>& open, VolumePlan& plan) {
+  if (!open) {
+    plan.problems[id] = not_known;
+    return;
+  }
+  const auto user = open->find(id);
+  if (user == open->end())
+    plan.steps.push_back({.kind = VolumeStepKind::resize, .volume = id});
+  else
+    plan.steps.push_back({.kind = VolumeStepKind::resize_open, .volume = id, .instance = user->second});
+}
+
+void plan_removal(const WantedState& wanted, const VolumeId& id, const std::optional<OpenVolumes>& open,
+                  VolumePlan& plan) {
+  if (!open) {
+    plan.problems[id] = not_known;
+  } else if (open->contains(id)) {
+    plan.problems[id] = "A guest has the volume open.";
+  } else if (const auto user = named_by(wanted, id); !user.empty()) {
+    plan.problems[id] = "The volume belongs to " + user + ".";
+  } else {
+    plan.steps.push_back({.kind = VolumeStepKind::remove, .volume = id});
+  }
+}
+
 }  // namespace
 
-VolumePlan plan_volumes(const WantedState& wanted, const std::set<VolumeId>& existing,
-                        const std::optional<std::set<VolumeId>>& attached) {
+bool open_volumes_matter(const WantedState& wanted, const ExistingVolumes& existing) {
+  return std::any_of(wanted.volumes.begin(), wanted.volumes.end(), [&](const auto& volume) {
+    const auto found = existing.find(volume.first);
+    return volume.second->removed || (found != existing.end() && must_grow(*volume.second, found->second));
+  });
+}
+
+VolumePlan plan_volumes(const WantedState& wanted, const ExistingVolumes& existing,
+                        const std::optional<OpenVolumes>& open) {
   VolumePlan plan;
   for (const auto& [id, entry] : wanted.volumes) {
-    const bool exists = existing.contains(id);
-    if (!entry->removed) {
-      if (exists && !entry->made) plan.steps.push_back({VolumeStepKind::mark_made, id});
-      if (!exists && !entry->made) plan.steps.push_back({VolumeStepKind::create, id});
-      if (!exists && entry->made) plan.problems[id] = "The volume's data is missing on its host.";
+    const auto found = existing.find(id);
+    const bool exists = found != existing.end();
+    if (entry->removed) {
+      if (exists)
+        plan_removal(wanted, id, open, plan);
+      else
+        plan.steps.push_back({.kind = VolumeStepKind::forget, .volume = id});
       continue;
     }
-    if (!exists) {
-      plan.steps.push_back({VolumeStepKind::forget, id});
-    } else if (!attached) {
-      plan.problems[id] = "Whether a guest has the volume open is not known at present.";
-    } else if (attached->contains(id)) {
-      plan.problems[id] = "A guest has the volume open.";
-    } else if (const auto user = named_by(wanted, id); !user.empty()) {
-      plan.problems[id] = "The volume belongs to " + user + ".";
-    } else {
-      plan.steps.push_back({VolumeStepKind::remove, id});
-    }
+    if (exists && !entry->made) plan.steps.push_back({.kind = VolumeStepKind::mark_made, .volume = id});
+    if (!exists && !entry->made) plan.steps.push_back({.kind = VolumeStepKind::create, .volume = id});
+    if (!exists && entry->made) plan.problems[id] = "The volume's data is missing on its host.";
+    if (exists && must_grow(*entry, found->second)) plan_growth(id, open, plan);
   }
   return plan;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// What to do about volumes: pure. A volume that existed and is gone is never made anew: that would hide its loss.
+// What to do about volumes: pure. A volume that existed and is gone is never made anew: that would hide its loss. One
+// that is larger than wanted stays as large: there may be data at its end.
 
 #include <map>
 #include <optional>
@@ -12,11 +13,19 @@
 
 namespace virga::hostapi {
 
-enum class VolumeStepKind { create, mark_made, remove, forget };
+enum class VolumeStepKind {
+  create,
+  mark_made,
+  resize,       ///< its file, which nobody has open
+  resize_open,  ///< by the hypervisor of the guest that has it open
+  remove,
+  forget,
+};
 
 struct VolumeStep {
   VolumeStepKind kind = VolumeStepKind::create;
   VolumeId volume;
+  InstanceId instance = {};  ///< resize_open
   auto operator<=>(const VolumeStep&) const = default;
 };
 
@@ -25,8 +34,16 @@ struct VolumePlan {
   std::map<VolumeId, std::string> problems;  ///< of those there is nothing to do about
 };
 
-/// `existing`: volumes in the backend. `attached`: volumes a domain has open; nothing when that is not known.
-VolumePlan plan_volumes(const WantedState& wanted, const std::set<VolumeId>& existing,
-                        const std::optional<std::set<VolumeId>>& attached);
+/// Volumes in the backend, and the sizes of their disks in GiB; 0: not known.
+using ExistingVolumes = std::map<VolumeId, std::uint64_t>;
+/// Volumes a domain has open, and whose it is.
+using OpenVolumes = std::map<VolumeId, InstanceId>;
+
+/// Whether what must be done depends on who has a volume open.
+bool open_volumes_matter(const WantedState& wanted, const ExistingVolumes& existing);
+
+/// `open`: nothing when it is not known.
+VolumePlan plan_volumes(const WantedState& wanted, const ExistingVolumes& existing,
+                        const std::optional<OpenVolumes>& open);
 
 }  // namespace virga::hostapi

@@ -3,16 +3,38 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace virga::hostapi {
+
+using Kind = VolumeStepKind;
+
 namespace {
 
-std::string key_of(VolumeStepKind kind) { return kind == VolumeStepKind::create ? "create" : "remove"; }
+/// What was resized and still seems too small is resized again after this long only.
+constexpr std::chrono::milliseconds repeat_interval{5'000};
 
-std::set<VolumeId> ids_of(const std::vector<storage::ObservedVolume>& volumes) {
-  std::set<VolumeId> ids;
-  for (const auto& volume : volumes) ids.insert(volume.id);
-  return ids;
+bool is_resize(Kind kind) { return kind == Kind::resize || kind == Kind::resize_open; }
+
+std::string key_of(Kind kind) {
+  switch (kind) {
+    case Kind::create:
+      return "create";
+    case Kind::resize:
+    case Kind::resize_open:
+      return "resize";
+    case Kind::mark_made:
+    case Kind::remove:
+    case Kind::forget:
+      break;
+  }
+  return "remove";
+}
+
+ExistingVolumes sizes_of(const std::vector<storage::ObservedVolume>& volumes) {
+  ExistingVolumes sizes;
+  for (const auto& volume : volumes) sizes[volume.id] = volume.size_gib;
+  return sizes;
 }
 
 }  // namespace
@@ -38,7 +60,8 @@ Pass StorageReconciler::pass() {
   shared_.observed.set_images(imports_.merged_with(std::move(*images)));
 
   const auto wanted = shared_.documents.current();
-  const auto plan = plan_volumes(*wanted, ids_of(*existing), attached_volumes(*wanted));
+  const auto sizes = sizes_of(*existing);
+  const auto plan = plan_volumes(*wanted, sizes, open_volumes(*wanted, sizes));
   report(*wanted, *existing, plan);
   const bool progressed = run_all(plan, *wanted);
   if (!progressed) report(*wanted, *existing, plan);  // with the reasons of this pass's failures
@@ -59,22 +82,29 @@ void StorageReconciler::remove_leftovers() {
   cleaned_ = true;
 }
 
-std::optional<std::set<VolumeId>> StorageReconciler::attached_volumes(const WantedState& wanted) {
-  const bool matters = std::any_of(wanted.volumes.begin(), wanted.volumes.end(),
-                                   [](const auto& entry) { return entry.second->removed; });
-  if (!matters) return std::nullopt;
+std::optional<OpenVolumes> StorageReconciler::open_volumes(const WantedState& wanted, const ExistingVolumes& existing) {
+  if (!open_volumes_matter(wanted, existing)) return std::nullopt;
   const auto domains = shared_.ports.hypervisor.list();
   if (!domains) return std::nullopt;
-  std::set<VolumeId> attached;
-  for (const auto& domain : *domains)
-    if (domain.state != compute::DomainState::off) attached.insert(domain.disks.begin(), domain.disks.end());
-  return attached;
+  OpenVolumes open;
+  for (const auto& domain : *domains) {
+    if (domain.state == compute::DomainState::off) continue;
+    for (const auto& disk : domain.disks) open[disk] = domain.id;
+  }
+  return open;
+}
+
+bool StorageReconciler::is_about_to_change(const VolumeId& id, const Entry<storage::WantedVolume>& entry,
+                                           const VolumePlan& plan) {
+  const bool planned = std::find(plan.steps.begin(), plan.steps.end(),
+                                 VolumeStep{.kind = Kind::resize, .volume = id}) != plan.steps.end();
+  return planned && memory_of(id, entry).backoff.problem_of(key_of(Kind::resize)).empty();
 }
 
 StorageReconciler::Memory& StorageReconciler::memory_of(const VolumeId& id, const Entry<storage::WantedVolume>& entry) {
   auto& memory = memory_[id];
   if (memory.generation != entry.wanted.generation || memory.removed != entry.removed) {
-    memory = Memory{.generation = entry.wanted.generation, .removed = entry.removed, .backoff = {}};
+    memory = Memory{.generation = entry.wanted.generation, .removed = entry.removed, .backoff = {}, .resized = {}};
   }
   return memory;
 }
@@ -85,9 +115,11 @@ bool StorageReconciler::run_all(const VolumePlan& plan, const WantedState& wante
     auto& memory = memory_of(step.volume, *wanted.volumes.at(step.volume));
     const Time now = shared_.ports.clock.now();
     if (!memory.backoff.ready(key_of(step.kind), now)) continue;
+    if (is_resize(step.kind) && memory.resized && now - *memory.resized < repeat_interval) continue;
     const auto done = run(step, wanted);
     if (done) {
       memory.backoff.succeeded(key_of(step.kind));
+      if (is_resize(step.kind)) memory.resized = now;
       progressed = true;
     } else {
       spdlog::warn("storage: {} {}: {}", key_of(step.kind), step.volume.str(), describe(done.error()));
@@ -99,13 +131,18 @@ bool StorageReconciler::run_all(const VolumePlan& plan, const WantedState& wante
 
 Result<void> StorageReconciler::run(const VolumeStep& step, const WantedState& wanted) {
   switch (step.kind) {
-    case VolumeStepKind::create:
+    case Kind::create:
       return shared_.ports.volumes.create(wanted.volumes.at(step.volume)->wanted);
-    case VolumeStepKind::mark_made:
+    case Kind::mark_made:
       return shared_.documents.mark_made(step.volume);
-    case VolumeStepKind::remove:
+    case Kind::resize:
+      return shared_.ports.volumes.resize(step.volume, wanted.volumes.at(step.volume)->wanted.size_gib);
+    case Kind::resize_open:
+      return shared_.ports.hypervisor.resize_disk(step.instance, step.volume,
+                                                  wanted.volumes.at(step.volume)->wanted.size_gib);
+    case Kind::remove:
       return shared_.ports.volumes.remove(step.volume);
-    case VolumeStepKind::forget:
+    case Kind::forget:
       TRY_VOID(shared_.documents.forget(DocumentKind::volume, step.volume.str()));
       memory_[step.volume] = {};
       return {};
@@ -127,11 +164,12 @@ void StorageReconciler::report(const WantedState& wanted, const std::vector<stor
     if (there != found.end()) {
       volume.ready = there->second->ready;
       volume.allocated_bytes = there->second->allocated_bytes;
+      volume.size_gib = there->second->size_gib;
       volume.problem = there->second->problem;
     }
     if (const auto stuck = plan.problems.find(id); stuck != plan.problems.end()) volume.problem = stuck->second;
     if (const auto why = memory_of(id, *entry).backoff.any_problem(); !why.empty()) volume.problem = why;
-    if (volume.ready && !entry->removed) ready.insert(id);
+    if (volume.ready && !entry->removed && !is_about_to_change(id, *entry, plan)) ready.insert(id);
     observed.push_back(std::move(volume));
   }
   std::vector<std::string> problems;

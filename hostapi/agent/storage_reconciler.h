@@ -26,14 +26,19 @@ class StorageReconciler {
     std::uint64_t generation = 0;
     bool removed = false;
     Backoff backoff;
+    std::optional<Time> resized = {};  ///< when it last worked
   };
   void remove_leftovers();
-  std::optional<std::set<VolumeId>> attached_volumes(const WantedState& wanted);
+  /// Nothing when it is not known, or does not matter.
+  std::optional<OpenVolumes> open_volumes(const WantedState& wanted, const ExistingVolumes& existing);
   Result<void> run(const VolumeStep& step, const WantedState& wanted);
   /// Whether any step was taken.
   bool run_all(const VolumePlan& plan, const WantedState& wanted);
   void report(const WantedState& wanted, const std::vector<storage::ObservedVolume>& existing, const VolumePlan& plan);
   void report_capacity(const std::vector<storage::ObservedVolume>& existing);
+  /// Volumes whose file is about to be changed: no guest should open them meanwhile. One that cannot be changed at
+  /// present does not keep its guest waiting.
+  bool is_about_to_change(const VolumeId& id, const Entry<storage::WantedVolume>& entry, const VolumePlan& plan);
   Memory& memory_of(const VolumeId& id, const Entry<storage::WantedVolume>& entry);
 
   Shared shared_;

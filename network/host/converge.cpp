@@ -26,28 +26,6 @@ Result<LinkMap> read_links(Netlink& netlink) {
   return map;
 }
 
-Result<void> set_switch(const std::string& name, const std::string& value) {
-  std::string path = "/proc/sys/net/" + name;
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file) return system_failure("open " + path);
-  char present[32] = {};
-  ssize_t size = ::read(file.get(), present, sizeof present - 1);
-  if (size > 0 && std::string_view(present, static_cast<std::size_t>(size)) == value + "\n") return {};
-  if (::pwrite(file.get(), value.data(), value.size(), 0) != static_cast<ssize_t>(value.size()))
-    return system_failure("write " + path);
-  return {};
-}
-
-/// Removes what is there and not wanted, then adds what is wanted and not there.
-template <class T>
-Result<void> converge_set(const std::set<T>& present, const std::set<T>& wanted, const auto& remove, const auto& add) {
-  for (const auto& item : present)
-    if (!wanted.contains(item)) TRY_VOID(remove(item));
-  for (const auto& item : wanted)
-    if (!present.contains(item)) TRY_VOID(add(item));
-  return {};
-}
-
 Result<void> converge_addresses(Netlink& netlink, const VpcLayout& layout, const Names& names) {
   auto links = TRY(read_links(netlink));
   std::set<int> ours;
@@ -99,6 +77,7 @@ Result<void> converge_neighbours(Netlink& netlink, const VpcLayout& layout, cons
   for (const auto& port : layout.ports)
     for (Ipv4 address : port.addresses)
       if (plugged.contains(port.id)) wanted.insert({links.at(port.bridge).index, address, port.mac});
+  if (!layout.addresses.empty()) wanted.insert({links.at(outside_device).index, outside_next_hop, edge_mac});
   auto listed = TRY(netlink.neighbours());
   std::set<Neighbour> present(listed.begin(), listed.end());
   return converge_set(
@@ -107,6 +86,18 @@ Result<void> converge_neighbours(Netlink& netlink, const VpcLayout& layout, cons
 }
 
 }  // namespace
+
+Result<void> set_switch(const std::string& name, const std::string& value) {
+  std::string path = "/proc/sys/net/" + name;
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file) return system_failure("open " + path);
+  char present[32] = {};
+  ssize_t size = ::read(file.get(), present, sizeof present - 1);
+  if (size > 0 && std::string_view(present, static_cast<std::size_t>(size)) == value + "\n") return {};
+  if (::pwrite(file.get(), value.data(), value.size(), 0) != static_cast<ssize_t>(value.size()))
+    return system_failure("write " + path);
+  return {};
+}
 
 Result<void> set_switches() {
   static const std::map<std::string, std::string> switches{

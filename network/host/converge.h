@@ -4,11 +4,14 @@
 // has, changes what differs, touches nothing else. All functions work on the namespace of the socket.
 
 #include <set>
+#include <string>
 
 #include "network/host/netlink.h"
 
 namespace virga::network {
 
+/// One of the IP stack's switches (a file below /proc/sys/net), for the calling thread's namespace.
+Result<void> set_switch(const std::string& name, const std::string& value);
 /// Switches of the IP stack, for the calling thread's namespace: routing on, IPv6 off, bridged packets through the
 /// groups.
 Result<void> set_switches();

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 
+#include "network/host/public_addresses.h"
 #include "network/host/routes.h"
 
 namespace virga::network {
@@ -125,7 +126,8 @@ Result<VpcLayout> read_layout(const WantedVpc& vpc, const Names& names) {
   layout.dns_support = vpc.dns_support;
   layout.domain = vpc.domain_name;
   if (vpc.cidrs.empty()) return refuse(fmt::format("{} has no CIDR", vpc.id.str()));
-  layout.resolver = TRY(Prefix4::parse(vpc.cidrs.front())).base + 2;
+  for (const auto& cidr : vpc.cidrs) layout.cidrs.push_back(TRY(Prefix4::parse(cidr)));
+  layout.resolver = layout.cidrs.front().base + 2;
   if (!is_domain(layout.domain)) return refuse(fmt::format("{} has a domain name that is none", vpc.id.str()));
   for (const auto& wanted : vpc.subnets) {
     const auto cidr = TRY(Prefix4::parse(wanted.cidr));
@@ -139,7 +141,8 @@ Result<VpcLayout> read_layout(const WantedVpc& vpc, const Names& names) {
   }
   TRY_VOID(read_ports(vpc, names, layout));
   for (const auto& wanted : vpc.groups) layout.groups.push_back(TRY(read_group(wanted)));
-  layout.routes = TRY(routes_of(vpc, layout.subnets));
+  layout.addresses = TRY(public_addresses_of(vpc, layout));
+  layout.routes = TRY(routes_of(vpc, layout.subnets, layout.addresses.empty() ? Outside::closed : Outside::open));
   return layout;
 }
 

@@ -21,6 +21,13 @@ inline constexpr Mac router_mac{{0x02, 0, 0, 0, 0, 0x01}};
 inline constexpr Ipv4 metadata_address{0xa9fea9fe};  ///< 169.254.169.254
 inline constexpr Ipv4 link_dns_address{0xa9fea9fd};  ///< 169.254.169.253
 
+/// A VPC's way out is a pair of links, `ext` in its namespace and one in the edge's. No end of it has an address: the
+/// next hops are names for the MAC at the other end, told to both sides, and nobody can reach them.
+inline constexpr const char* outside_device = "ext";
+inline constexpr Ipv4 outside_next_hop{0xa9fe4001};  ///< 169.254.64.1: the edge, as a VPC's routes see it
+inline constexpr Mac outside_mac{{0x02, 0, 0, 0, 0, 0x02}};
+inline constexpr Mac edge_mac{{0x02, 0, 0, 0, 0, 0x03}};
+
 struct SubnetLayout {
   std::uint32_t number = 0;
   std::string bridge;
@@ -68,15 +75,24 @@ struct RouteLayout {
   auto operator<=>(const RouteLayout&) const = default;
 };
 
+/// A public address that works on this host.
+struct AddressLayout {
+  Ipv4 public_ip;
+  Ipv4 private_ip;
+  auto operator<=>(const AddressLayout&) const = default;
+};
+
 struct VpcLayout {
   std::uint32_t number = 0;
   std::string name_space;
+  std::vector<Prefix4> cidrs;
   Ipv4 resolver;  ///< base + 2 of the VPC's first CIDR
   bool dns_support = true;
   std::string domain;
   std::vector<SubnetLayout> subnets;
   std::vector<PortLayout> ports;
   std::vector<GroupLayout> groups;
+  std::set<AddressLayout> addresses;  ///< empty: the VPC has no way out, and needs none
   std::set<RouteLayout> routes;
 
   const PortLayout* port(const NetworkInterfaceId& id) const;

@@ -16,6 +16,7 @@
 #include "network/host/nftables.h"
 #include "network/host/sockets.h"
 #include "network/host/taps.h"
+#include "network/host/tracked_connections.h"
 
 namespace virga::network {
 namespace {
@@ -78,13 +79,16 @@ Result<std::unique_ptr<HostNetwork>> LinuxNetwork::create(LinuxNetworkOptions op
   if (::geteuid() != 0) return fail(internal_error("the host's network needs root"));
   auto name_servers = TRY(NameServers::create(reachable_directory(options.runtime_dir) + "/" + options.realm,
                                               Names(options.realm), options.commands));
-  return std::unique_ptr<HostNetwork>(new LinuxNetwork(options, std::move(name_servers)));
+  auto edge = TRY(Edge::create(Names(options.realm)));
+  return std::unique_ptr<HostNetwork>(new LinuxNetwork(options, std::move(name_servers), std::move(edge)));
 }
 
-LinuxNetwork::LinuxNetwork(const LinuxNetworkOptions& options, std::unique_ptr<NameServers> name_servers)
+LinuxNetwork::LinuxNetwork(const LinuxNetworkOptions& options, std::unique_ptr<NameServers> name_servers,
+                           std::unique_ptr<Edge> edge)
     : names_(options.realm),
       commands_(options.commands),
       name_servers_(std::move(name_servers)),
+      edge_(std::move(edge)),
       dns_upstream_(options.dns_upstream),
       wanted_connection_limit_(options.connections_per_interface) {}
 
@@ -101,8 +105,15 @@ Result<void> LinuxNetwork::apply(const WantedVpc& vpc) {
   Memory& memory = memory_of(vpc.number);
   std::lock_guard turn(memory.mutex);
   memory.problem.clear();
+  return settle(layout, memory);
+}
+
+Result<void> LinuxNetwork::settle(const VpcLayout& layout, Memory& memory) {
   TRY_VOID(create_name_space(layout.name_space));
-  return in_name_space(layout.name_space, [&] { return converge(layout, memory); });
+  const bool way_out = !layout.addresses.empty();
+  if (way_out) TRY_VOID(edge_->attach(layout));
+  TRY_VOID(in_name_space(layout.name_space, [&] { return converge(layout, memory); }));
+  return way_out ? edge_->open(layout) : edge_->release(layout.number);
 }
 
 Result<void> LinuxNetwork::converge(const VpcLayout& layout, Memory& memory) {
@@ -114,6 +125,8 @@ Result<void> LinuxNetwork::converge(const VpcLayout& layout, Memory& memory) {
   auto plugged = TRY(plugged_interfaces(netlink, layout));
   TRY_VOID(converge_ports(netlink, layout, plugged, names_));
   TRY_VOID(load_rules(ruleset_of(layout, plugged, connection_limit()), memory));
+  if (memory.translated != layout.addresses) TRY_VOID(forget_other_translations(layout.addresses));
+  memory.translated = layout.addresses;
   TRY_VOID(name_servers_->apply(layout, plugged));
   return raise_ports(netlink, layout, plugged);
 }
@@ -175,8 +188,10 @@ Result<void> LinuxNetwork::destroy(std::uint32_t vpc, const std::string& name_sp
     return {};
   };
   if (name_space_exists(name_space)) TRY_VOID(in_name_space(name_space, remove_links));
+  TRY_VOID(edge_->release(vpc));
   TRY_VOID(name_servers_->remove(vpc));
   memory.loaded.reset();
+  memory.translated.reset();
   memory.problem.clear();
   return remove_name_space(name_space);
 }
@@ -201,13 +216,11 @@ Result<void> LinuxNetwork::plug(const WantedVpc& vpc, const NetworkInterfaceId& 
   std::lock_guard turn(memory.mutex);
   TRY_VOID(create_name_space(layout.name_space));
   TRY_VOID(move_tap(layout.name_space, port->tap));
-  return in_name_space(layout.name_space, [&]() -> Result<void> {
-    Netlink netlink = TRY(Netlink::open());
-    if (!TRY(netlink.link(port->tap)))
-      return fail(Code::incorrect_state, "The network interface has no tap to plug in.", port->tap);
-    TRY_VOID(converge(layout, memory));
-    return await_forwarding(netlink, *port);
-  });
+  Netlink netlink = TRY(netlink_in(layout.name_space));
+  if (!TRY(netlink.link(port->tap)))
+    return fail(Code::incorrect_state, "The network interface has no tap to plug in.", port->tap);
+  TRY_VOID(settle(layout, memory));
+  return await_forwarding(netlink, *port);
 }
 
 Result<void> LinuxNetwork::unplug(const WantedVpc& vpc, const NetworkInterfaceId& interface) {
@@ -218,10 +231,8 @@ Result<void> LinuxNetwork::unplug(const WantedVpc& vpc, const NetworkInterfaceId
   std::lock_guard turn(memory.mutex);
   TRY_VOID(remove_link_here(port->tap));
   if (!name_space_exists(layout.name_space)) return {};
-  return in_name_space(layout.name_space, [&]() -> Result<void> {
-    TRY_VOID(remove_link_here(port->tap));
-    return converge(layout, memory);
-  });
+  TRY_VOID(in_name_space(layout.name_space, [&] { return remove_link_here(port->tap); }));
+  return settle(layout, memory);
 }
 
 bool LinuxNetwork::is_plugged(const WantedVpc& vpc, const NetworkInterfaceId& interface) {
@@ -263,6 +274,10 @@ Result<std::vector<std::string>> LinuxNetwork::remove_orphans(const std::vector<
     if (gone) removed.push_back(names_.name_space(number));
     if (!gone && gone.error().code != Code::incorrect_state) memory.problem = describe(gone.error());
   }
+  // One that could not go yet keeps its way out until it can.
+  for (const auto& name : list_name_spaces(names_.name_space_prefix()))
+    if (auto number = names_.vpc_of(name)) vpcs.insert(*number);
+  for (const auto& name : TRY(edge_->remove_others(vpcs))) removed.push_back(name);
   Netlink netlink = TRY(Netlink::open());
   for (const auto& link : TRY(netlink.links())) {
     if (!link.name.starts_with(names_.tap_prefix()) || taps.contains(link.name)) continue;

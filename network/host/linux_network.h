@@ -10,9 +10,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/command_runner.h"
+#include "network/host/edge.h"
 #include "network/host/host_network.h"
 #include "network/host/name_servers.h"
 #include "network/host/names.h"
@@ -60,11 +62,16 @@ class LinuxNetwork final : public HostNetwork {
     std::mutex mutex;
     std::optional<Ruleset> loaded;  ///< the rule set of the last successful load
     std::string listing;            ///< what the kernel listed right after it
-    std::string problem;            ///< what was last found broken; for problems()
+    /// The public addresses that the connections under way were last compared with.
+    std::optional<std::set<AddressLayout>> translated;
+    std::string problem;  ///< what was last found broken; for problems()
   };
 
-  LinuxNetwork(const LinuxNetworkOptions& options, std::unique_ptr<NameServers> name_servers);
+  LinuxNetwork(const LinuxNetworkOptions& options, std::unique_ptr<NameServers> name_servers,
+               std::unique_ptr<Edge> edge);
   Memory& memory_of(std::uint32_t vpc);
+  /// Makes the VPC's namespace and its way out what they should be; with the VPC's turn.
+  Result<void> settle(const VpcLayout& layout, Memory& memory);
   /// Brings everything in the namespace in line; inside its thread, with the VPC's turn.
   Result<void> converge(const VpcLayout& layout, Memory& memory);
   Result<void> load_rules(const Ruleset& wanted, Memory& memory);
@@ -78,6 +85,7 @@ class LinuxNetwork final : public HostNetwork {
   Names names_;
   CommandRunner& commands_;
   const std::unique_ptr<NameServers> name_servers_;
+  const std::unique_ptr<Edge> edge_;
   std::string dns_upstream_;
   const int wanted_connection_limit_;
   std::mutex mutex_;  ///< guards the members below

@@ -104,6 +104,12 @@ Result<UniqueFd> open_name_space(const std::string& name) {
   return fd;
 }
 
+Result<UniqueFd> open_own_name_space() {
+  UniqueFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_failure("open the own network namespace");
+  return fd;
+}
+
 Result<std::uint64_t> name_space_identity(const std::string& name) {
   UniqueFd fd = TRY(open_name_space(name));
   struct stat status {};

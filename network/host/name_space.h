@@ -27,6 +27,9 @@ Result<std::uint64_t> name_space_identity(const std::string& name);
 /// A descriptor that stands for the namespace.
 Result<UniqueFd> open_name_space(const std::string& name);
 
+/// The same for the calling thread's own.
+Result<UniqueFd> open_own_name_space();
+
 /// Runs `work` in a thread inside the namespace and waits for it. Children started by the work live in the namespace.
 Result<void> in_name_space(const std::string& name, const std::function<Result<void>()>& work);
 /// The same inside a new namespace without a name, which ends with the work.

@@ -3,6 +3,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include "network/host/name_space.h"
 #include "network/host/netlink_message.h"
 #include "network/host/system_failure.h"
 
@@ -43,6 +44,16 @@ Result<Netlink> Netlink::open() {
     return fail(internal_error(std::string("netlink socket: ") + ::nl_geterror(error)));
   ::nl_socket_set_buffer_size(socket, 1 << 20, 1 << 20);
   return netlink;
+}
+
+Result<Netlink> netlink_in(const std::string& name_space) {
+  std::optional<Netlink> netlink;
+  auto opened = in_name_space(name_space, [&]() -> Result<void> {
+    netlink = TRY(Netlink::open());
+    return {};
+  });
+  TRY_VOID(opened);
+  return std::move(*netlink);
 }
 
 Result<void> Netlink::exchange(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each,

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct Link {
   std::string name;
   std::string kind;  ///< "bridge", "tun", "veth"; empty for others
   bool up = false;
+  int peer = 0;    ///< of a veth: index of its other end, in that one's namespace
   int master = 0;  ///< index of the bridge it is a port of; 0: none
   int mtu = 0;
   Mac mac;
@@ -35,6 +37,12 @@ struct Link {
   bool carrier = false;      ///< of a tap: somebody has it open
   bool forwarding = false;   ///< of a bridge's port: frames pass
   bool operational = false;  ///< the kernel has taken note of its carrier; a bridge drops what it is to send until then
+};
+
+/// One end of a veth pair to be made.
+struct VethEnd {
+  std::string name;
+  Mac mac;
 };
 
 struct LinkAddress {
@@ -66,6 +74,16 @@ struct TableRule {
   auto operator<=>(const TableRule&) const = default;
 };
 
+/// Removes what is there and not wanted, then adds what is wanted and not there.
+template <class T>
+Result<void> converge_set(const std::set<T>& present, const std::set<T>& wanted, const auto& remove, const auto& add) {
+  for (const auto& item : present)
+    if (!wanted.contains(item)) TRY_VOID(remove(item));
+  for (const auto& item : wanted)
+    if (!present.contains(item)) TRY_VOID(add(item));
+  return {};
+}
+
 class Netlink {
  public:
   /// In the calling thread's namespace.
@@ -76,6 +94,8 @@ class Netlink {
   Result<std::optional<Link>> link(const std::string& name);
   /// A bridge that neither learns, ages nor joins in spanning trees, with the router's MAC.
   Result<void> add_bridge(const std::string& name, int mtu);
+  /// A pair of links, both down: one here, one in the other namespace. Errors: one of the names is taken.
+  Result<void> add_veth(const VethEnd& here, const VethEnd& there, int name_space_fd, int mtu);
   Result<void> remove_link(const std::string& name);
   Result<void> set_up(int index);
   Result<void> set_mac(int index, const Mac& mac);
@@ -90,6 +110,8 @@ class Netlink {
 
   /// Routes of all tables but the kernel's own, with device names.
   Result<std::vector<RouteLayout>> routes(const std::vector<Link>& links);
+  /// Routes of the main table that were not put there by the kernel, with device names.
+  Result<std::vector<RouteLayout>> main_routes(const std::vector<Link>& links);
   Result<void> add_route(const RouteLayout& route, int device_index);
   Result<void> remove_route(const RouteLayout& route, int device_index);
 
@@ -117,6 +139,9 @@ class Netlink {
   Result<void> dump(nl_msg* message, const char* what, const std::function<void(nlmsghdr*)>& each);
   Result<void> change_link(int index, const char* what, const std::function<void(nl_msg*)>& attributes,
                            unsigned flags_on = 0);
+  /// Routes of the tables that satisfy the condition.
+  Result<std::vector<RouteLayout>> list_routes(const std::vector<Link>& links,
+                                               const std::function<bool(std::uint32_t table)>& wanted);
   Result<void> send_route(const RouteLayout& route, int device_index, int type, int flags, int tolerated);
   Result<void> send_table_rule(const TableRule& rule, int type, int flags, int tolerated);
   Result<void> send_neighbour(const Neighbour& neighbour, int type, int flags, int tolerated);
@@ -125,5 +150,8 @@ class Netlink {
 
   std::unique_ptr<nl_sock, SocketCloser> socket_;
 };
+
+/// A socket for the namespace.
+Result<Netlink> netlink_in(const std::string& name_space);
 
 }  // namespace virga::network

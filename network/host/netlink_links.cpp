@@ -2,6 +2,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 
 #include <cerrno>
 
@@ -30,6 +31,7 @@ Link read_link(const ifinfomsg& header, const Attributes<ifinfomsg, IFLA_MAX + 1
             .name = attributes.text(IFLA_IFNAME),
             .kind = {},
             .up = (header.ifi_flags & IFF_UP) != 0,
+            .peer = static_cast<int>(attributes.u32(IFLA_LINK)),
             .master = static_cast<int>(attributes.u32(IFLA_MASTER)),
             .mtu = static_cast<int>(attributes.u32(IFLA_MTU)),
             .mac = attributes.mac(IFLA_ADDRESS)};
@@ -70,6 +72,27 @@ Result<void> Netlink::add_bridge(const std::string& name, int mtu) {
   message.end(data);
   message.end(info);
   return send(message.get(), "add bridge", EEXIST);
+}
+
+Result<void> Netlink::add_veth(const VethEnd& here, const VethEnd& there, int name_space_fd, int mtu) {
+  Message message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  auto put_end = [&](const VethEnd& end) {
+    message.put_text(IFLA_IFNAME, end.name);
+    message.put_u32(IFLA_MTU, static_cast<std::uint32_t>(mtu));
+    message.put_mac(IFLA_ADDRESS, end.mac);
+  };
+  put_end(here);
+  nlattr* info = message.begin(IFLA_LINKINFO);
+  message.put_text(IFLA_INFO_KIND, "veth");
+  nlattr* data = message.begin(IFLA_INFO_DATA);
+  nlattr* peer = message.begin(VETH_INFO_PEER);
+  message.put_header(ifinfomsg{});
+  put_end(there);
+  message.put_u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(name_space_fd));
+  message.end(peer);
+  message.end(data);
+  message.end(info);
+  return send(message.get(), "add veth");
 }
 
 Result<void> Netlink::remove_link(const std::string& name) {

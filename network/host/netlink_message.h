@@ -25,6 +25,11 @@ class Message {
     VIRGA_ASSERT(message_ != nullptr);
     VIRGA_ASSERT(::nlmsg_append(message_.get(), const_cast<Header*>(&header), sizeof header, NLMSG_ALIGNTO) == 0);
   }
+  /// A header inside an attribute.
+  template <class Header>
+  void put_header(const Header& header) {
+    VIRGA_ASSERT(::nlmsg_append(message_.get(), const_cast<Header*>(&header), sizeof header, NLMSG_ALIGNTO) == 0);
+  }
   void put(int type, const void* bytes, std::size_t size) {
     VIRGA_ASSERT(::nla_put(message_.get(), type, static_cast<int>(size), bytes) == 0);
   }

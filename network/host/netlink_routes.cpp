@@ -74,6 +74,15 @@ Result<void> Netlink::remove_address(const LinkAddress& address) {
 }
 
 Result<std::vector<RouteLayout>> Netlink::routes(const std::vector<Link>& links) {
+  return list_routes(links, [](std::uint32_t table) { return table > RT_TABLE_LOCAL; });
+}
+
+Result<std::vector<RouteLayout>> Netlink::main_routes(const std::vector<Link>& links) {
+  return list_routes(links, [](std::uint32_t table) { return table == RT_TABLE_MAIN; });
+}
+
+Result<std::vector<RouteLayout>> Netlink::list_routes(const std::vector<Link>& links,
+                                                      const std::function<bool(std::uint32_t table)>& wanted) {
   std::map<int, std::string> devices;
   for (const auto& link : links) devices[link.index] = link.name;
   std::vector<RouteLayout> routes;
@@ -81,7 +90,8 @@ Result<std::vector<RouteLayout>> Netlink::routes(const std::vector<Link>& links)
   header.rtm_family = AF_INET;
   auto add = [&](const rtmsg& found, const RouteAttributes& attributes) {
     auto route = read_route(found, attributes, devices);
-    bool of_kernel = route.table <= RT_TABLE_LOCAL || (found.rtm_flags & RTM_F_CLONED) != 0;
+    bool of_kernel =
+        !wanted(route.table) || found.rtm_protocol == RTPROT_KERNEL || (found.rtm_flags & RTM_F_CLONED) != 0;
     if (!of_kernel) routes.push_back(std::move(route));
   };
   auto request = list_request(RTM_GETROUTE, header);

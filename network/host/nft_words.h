@@ -36,6 +36,20 @@ inline Json over_limit(const char* name, Json key, int limit, int size) {
   Json count{{"ct count", {{"val", limit}, {"inv", true}}}};
   return {{"meter", {{"name", name}, {"key", std::move(key)}, {"stmt", std::move(count)}, {"size", size}}}};
 }
+/// What is known of the packet's connection; with a direction, of its packets in that direction.
+inline Json tracked(const char* key) { return {{"ct", {{"key", key}}}}; }
+inline Json tracked(const char* key, const char* direction) { return {{"ct", {{"key", key}, {"dir", direction}}}}; }
+inline Json not_flagged(Json left, const char* flag) { return match("!", std::move(left), flag); }
+/// The device that the packet's destination is routed to.
+inline Json destination_device() { return {{"fib", {{"result", "oifname"}, {"flags", Json::array({"daddr"})}}}}; }
+inline Json not_tracked() { return {{"notrack", nullptr}}; }
+inline Json at_most_per_second(int count) {
+  return {{"limit", {{"rate", count}, {"burst", count}, {"per", "second"}}}};
+}
+/// "dnat" or "snat": the address becomes what the map says; without an entry nothing happens.
+inline Json translate(const char* how, Json key, const char* map) {
+  return {{how, {{"addr", {{"map", {{"key", std::move(key)}, {"data", map}}}}}}}};
+}
 inline Json look_up(Json key, const char* map) { return {{"vmap", {{"key", std::move(key)}, {"data", map}}}}; }
 
 inline Json jump(const std::string& chain) { return {{"jump", {{"target", chain}}}}; }

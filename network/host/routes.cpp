@@ -10,8 +10,8 @@ namespace {
 
 constexpr Prefix4 everywhere{};
 
-Result<RouteLayout> read_route(const WantedRoute& wanted, std::uint32_t table,
-                               const std::vector<SubnetLayout>& subnets) {
+Result<RouteLayout> read_route(const WantedRoute& wanted, std::uint32_t table, const std::vector<SubnetLayout>& subnets,
+                               Outside outside) {
   RouteLayout route{
       .table = table, .destination = TRY(Prefix4::parse(wanted.destination)), .device = {}, .gateway = {}};
   if (wanted.target.starts_with("eni:")) {
@@ -31,7 +31,10 @@ Result<RouteLayout> read_route(const WantedRoute& wanted, std::uint32_t table,
     route.kind = RouteKind::unreachable;
     route.metric = last_metric;
   } else if (wanted.target == "igw") {
-    route.kind = RouteKind::unreachable;
+    if (outside == Outside::closed) return route;
+    route.kind = RouteKind::via;
+    route.device = outside_device;
+    route.gateway = outside_next_hop;
   } else {
     return fail(Code::invalid_parameter_value,
                 fmt::format("'{}' is not a route's target", wanted.target.substr(0, 64)));
@@ -41,7 +44,8 @@ Result<RouteLayout> read_route(const WantedRoute& wanted, std::uint32_t table,
 
 }  // namespace
 
-Result<std::set<RouteLayout>> routes_of(const WantedVpc& vpc, const std::vector<SubnetLayout>& subnets) {
+Result<std::set<RouteLayout>> routes_of(const WantedVpc& vpc, const std::vector<SubnetLayout>& subnets,
+                                        Outside outside) {
   std::set<RouteLayout> routes;
   for (const auto& wanted : vpc.route_tables) {
     std::uint32_t table = kernel_table(wanted.number);
@@ -55,7 +59,7 @@ Result<std::set<RouteLayout>> routes_of(const WantedVpc& vpc, const std::vector<
                                      .gateway = {}};
     for (const auto& wanted_route : wanted.routes) {
       if (wanted_route.destination.find(':') != std::string::npos) continue;
-      auto route = TRY(read_route(wanted_route, table, subnets));
+      auto route = TRY(read_route(wanted_route, table, subnets, outside));
       bool local_subnet = route.metric == last_metric && by_destination.contains(route.destination);
       if (!local_subnet) by_destination[route.destination] = route;
     }

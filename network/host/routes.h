@@ -14,8 +14,13 @@ constexpr std::uint32_t kernel_table(std::uint32_t number) { return 1000 + numbe
 /// Behind every other route: what no route names is unreachable.
 inline constexpr std::uint32_t last_metric = 4000;
 
+/// Whether the VPC has a way out on this host.
+enum class Outside { closed, open };
+
 /// The routes of all tables that subnets use. A route that names an unknown interface address is a black hole, as EC2
-/// shows it. IPv6 destinations have no effect: the network offers IPv4 only.
-Result<std::set<RouteLayout>> routes_of(const WantedVpc& vpc, const std::vector<SubnetLayout>& subnets);
+/// shows it; one that leads out is unreachable while there is no way out. IPv6 destinations have no effect: the network
+/// offers IPv4 only.
+Result<std::set<RouteLayout>> routes_of(const WantedVpc& vpc, const std::vector<SubnetLayout>& subnets,
+                                        Outside outside);
 
 }  // namespace virga::network

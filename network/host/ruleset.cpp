@@ -7,44 +7,16 @@
 #include <tuple>
 
 #include "network/host/nft_words.h"
+#include "network/host/ruleset_nat.h"
+#include "network/host/ruleset_writer.h"
 
 namespace virga::network {
 namespace {
 
 using namespace nft;
-
-constexpr const char* identity = "vgl2";
-constexpr const char* groups = "vgsg";
-
-const char* family_of(const std::string& table) { return table == identity ? "bridge" : "inet"; }
-
-/// Collects the chains and sets of a rule set under construction.
-class Writer {
- public:
-  void set(const char* table, const std::string& name, Json type, const char* map = nullptr) {
-    Json header{{"family", family_of(table)}, {"table", table}, {"name", name}, {"type", std::move(type)}};
-    if (map != nullptr) header["map"] = map;
-    ruleset.sets[{table, name}].header = std::move(header);
-  }
-  void element(const char* table, const std::string& set, Json value) {
-    ruleset.sets.at({table, set}).elements.insert(std::move(value));
-  }
-  void chain(const char* table, const std::string& name) {
-    ruleset.chains[{table, name}].header = {{"family", family_of(table)}, {"table", table}, {"name", name}};
-  }
-  /// A chain that the kernel calls; what reaches its end is dropped.
-  void base_chain(const char* table, const std::string& name, const char* hook, int priority, const char* policy) {
-    chain(table, name);
-    ruleset.chains[{table, name}].header.update(
-        {{"type", "filter"}, {"hook", hook}, {"prio", priority}, {"policy", policy}});
-  }
-  void rule(const char* table, const std::string& chain_name, std::vector<Json> expressions) {
-    ruleset.chains.at({table, chain_name})
-        .rules.push_back(
-            {{"family", family_of(table)}, {"table", table}, {"chain", chain_name}, {"expr", std::move(expressions)}});
-  }
-  Ruleset ruleset;
-};
+using ruleset::groups;
+using ruleset::identity;
+using ruleset::Writer;
 
 Json port_and_mac() { return concat({meta("iifname"), payload("ether", "saddr")}); }
 Json arp_sender() { return concat({meta("iifname"), payload("arp", "saddr ether"), payload("arp", "saddr ip")}); }
@@ -136,16 +108,19 @@ void write_identity(Writer& out) {
 
 /// The forward hook sees bridged and routed packets alike. The sender's interface is its MAC; the receiver's is its MAC
 /// when bridged and the next hop when routed.
-void write_forwarding(Writer& out) {
+/// What comes from outside or goes there has only one end here, and passes `gateway` besides.
+void write_forwarding(Writer& out, const VpcLayout& layout) {
   out.set(groups, "eg_mac", "ether_addr", "verdict");
   out.set(groups, "in_mac", "ether_addr", "verdict");
   out.set(groups, "in_ip4", "ipv4_addr", "verdict");
   out.base_chain(groups, "sg_out", "forward", 0, "drop");
   out.rule(groups, "sg_out", {established(), accept()});
+  if (!layout.addresses.empty()) out.rule(groups, "sg_out", {is(meta("iifname"), outside_device), accept()});
   out.rule(groups, "sg_out", {look_up(payload("ether", "saddr"), "@eg_mac")});
   out.rule(groups, "sg_out", {counter(), drop()});
   out.base_chain(groups, "sg_in", "forward", 10, "drop");
   out.rule(groups, "sg_in", {established(), accept()});
+  if (!layout.addresses.empty()) out.rule(groups, "sg_in", {is(meta("oifname"), outside_device), accept()});
   out.rule(groups, "sg_in", {look_up(payload("ether", "daddr"), "@in_mac")});
   out.rule(groups, "sg_in", {look_up({{"rt", {{"key", "nexthop"}, {"family", "ip"}}}}, "@in_ip4")});
   out.rule(groups, "sg_in", {counter(), drop()});
@@ -268,8 +243,9 @@ void write_port(Writer& out, const PortLayout& port, const std::string& combinat
 Ruleset ruleset_of(const VpcLayout& layout, const std::set<NetworkInterfaceId>& plugged, int connection_limit) {
   Writer out;
   write_identity(out);
-  write_forwarding(out);
+  write_forwarding(out, layout);
   write_input(out);
+  if (!layout.addresses.empty()) write_translation(out, layout);
   if (connection_limit > 0) write_counting(out, connection_limit);
   std::set<std::uint32_t> known_groups;
   for (const auto& group : layout.groups) known_groups.insert(group.number);

@@ -2,11 +2,12 @@
 
 // What may pass in a VPC, as nft rules: a pure function of the layout and of the interfaces that are plugged in.
 //
-// Two tables. `bridge vgl2` holds each port to its own MAC and IPv4 addresses, in both directions, before anything else
+// Two tables everywhere. `bridge vgl2` holds each port to its own MAC and IPv4 addresses, in both directions, before anything else
 // sees the frame; only IPv4 and ARP exist. `inet vgsg` holds the security groups (a chain per group and direction, a
 // set of its members, a chain per distinct combination of groups) and what guests may ask of the host itself. Closed by
 // construction: an interface without its elements neither sends nor receives, a connection that no rule of a group
-// accepts is dropped, and so is everything the rules do not mention.
+// accepts is dropped, and so is everything the rules do not mention. A VPC with public addresses has a third table,
+// `ip vgnat`, and a chain for what crosses its border (ruleset_nat.h).
 
 #include <nlohmann/json.hpp>
 
@@ -38,7 +39,8 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
-/// Each interface's connections are counted in this many classes, none of which may have more than its share of the limit.
+/// Each interface's connections are counted in this many classes, none of which may have more than its share of the
+/// limit.
 inline constexpr int connection_counters = 256;
 
 /// `plugged`: the interfaces whose taps are in the namespace; only these are given rights. `connection_limit`: how many

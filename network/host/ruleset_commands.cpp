@@ -1,6 +1,7 @@
 #include "network/host/ruleset.h"
 
 #include "core/json_values.h"
+#include "network/host/ruleset_writer.h"
 
 namespace virga::network {
 namespace {
@@ -30,6 +31,12 @@ class Transaction {
 
 const char* kind_of(const Ruleset::Set& set) { return set.header.contains("map") ? "map" : "set"; }
 
+std::set<std::pair<json, json>> tables_of(const Ruleset& rules) {
+  std::set<std::pair<json, json>> tables;
+  for (const auto& [name, chain] : rules.chains) tables.emplace(chain.header["family"], chain.header["table"]);
+  return tables;
+}
+
 std::vector<json> difference(const std::set<json>& of, const std::set<json>& without) {
   std::vector<json> left;
   for (const auto& element : of)
@@ -41,13 +48,16 @@ std::vector<json> difference(const std::set<json>& of, const std::set<json>& wit
 
 json load_commands(const Ruleset& wanted) {
   Transaction transaction;
-  std::set<std::pair<json, json>> tables;
-  for (const auto& [name, chain] : wanted.chains) tables.emplace(chain.header["family"], chain.header["table"]);
-  for (const auto& [family, table] : tables) {
-    json object{{"family", family}, {"name", table}};
-    // Adding first makes the deletion succeed in a new namespace too.
+  // Adding first makes the deletion succeed in a new namespace too. A translation that is no longer wanted goes as
+  // well.
+  auto clear = [&](const json& object) {
     transaction.add("table", object);
     transaction.remove("table", object);
+  };
+  clear({{"family", "ip"}, {"name", ruleset::translation}});
+  for (const auto& [family, table] : tables_of(wanted)) {
+    json object{{"family", family}, {"name", table}};
+    clear(object);
     transaction.add("table", object);
   }
   for (const auto& [name, set] : wanted.sets) transaction.add(kind_of(set), set.header);
@@ -61,6 +71,9 @@ json load_commands(const Ruleset& wanted) {
 
 json update_commands(const Ruleset& loaded, const Ruleset& wanted) {
   Transaction transaction;
+  const auto present = tables_of(loaded);
+  for (const auto& table : tables_of(wanted))
+    if (!present.contains(table)) transaction.add("table", {{"family", table.first}, {"name", table.second}});
   for (const auto& [name, set] : wanted.sets)
     if (!loaded.sets.contains(name)) transaction.add(kind_of(set), set.header);
   for (const auto& [name, chain] : wanted.chains)

@@ -6,11 +6,13 @@
 #include <algorithm>
 
 #include "core/durable_file.h"
+#include "network/host/layout.h"
 
 namespace virga::network {
 
 NLOHMANN_JSON_SERIALIZE_ENUM(TapPlace, {{TapPlace::root, "root"}, {TapPlace::plugged, "plugged"}})
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SimulatedVpc, id, generation, taps)
+// What an older version did not write keeps its default.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SimulatedVpc, id, generation, taps, addresses)
 
 namespace {
 
@@ -23,6 +25,15 @@ const WantedInterface* find_local(const WantedVpc& vpc, const NetworkInterfaceId
 
 bool has_plugged(const SimulatedVpc& vpc) {
   return std::any_of(vpc.taps.begin(), vpc.taps.end(), [](const auto& tap) { return tap.second == TapPlace::plugged; });
+}
+
+/// As the real network has it: with a gateway, for interfaces of this host whose subnet has a route to it.
+std::map<std::string, std::string> answering_addresses(const WantedVpc& vpc) {
+  std::map<std::string, std::string> answering;
+  const auto layout = read_layout(vpc, Names("0000"));
+  if (!layout) return answering;
+  for (const auto& address : layout->addresses) answering[address.public_ip.str()] = address.private_ip.str();
+  return answering;
 }
 
 }  // namespace
@@ -65,6 +76,7 @@ void SimulatedNetwork::forget(const std::string& object) {
     if (vpc.id.str() == object) {
       vpc.generation = 0;
       vpc.taps.clear();
+      vpc.addresses.clear();
     } else if (vpc.taps.erase(object) == 0) {
       continue;
     }
@@ -99,6 +111,7 @@ Result<void> SimulatedNetwork::call(std::string_view name, const WantedVpc& vpc,
 Result<void> SimulatedNetwork::apply(const WantedVpc& vpc) {
   return call("network.apply", vpc, vpc.id.str(), [&](SimulatedVpc& existing) -> Result<void> {
     existing.generation = vpc.generation;
+    existing.addresses = answering_addresses(vpc);
     return {};
   });
 }
@@ -107,6 +120,7 @@ Result<void> SimulatedNetwork::remove(const WantedVpc& vpc) {
   return call("network.remove", vpc, vpc.id.str(), [&](SimulatedVpc& existing) -> Result<void> {
     if (has_plugged(existing)) return fail(Code::incorrect_state, "A guest's interface is left in the VPC.");
     existing.generation = 0;
+    existing.addresses.clear();
     return {};
   });
 }

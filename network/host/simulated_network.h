@@ -23,6 +23,8 @@ struct SimulatedVpc {
   VpcId id;
   std::uint64_t generation = 0;          ///< of the document last applied; 0: only taps exist
   std::map<std::string, TapPlace> taps;  ///< by interface id
+  /// The private addresses that would answer, by public address.
+  std::map<std::string, std::string> addresses;
 };
 
 class SimulatedNetwork final : public HostNetwork {

@@ -56,6 +56,8 @@ tl::unexpected<Error> refused(std::string_view what);
 /// The check that all formats share.
 Result<void> check_virtual_size(std::uint64_t virtual_bytes, std::uint64_t max_virtual_bytes);
 
+/// The size of the disk in a qcow2 file of a volume. Only what the header says: a guest's hypervisor has written it.
+Result<std::uint64_t> disk_bytes(const ImageBytes& bytes);
 /// The name of the backing file in a qcow2 file that Virga wrote itself; empty: none.
 Result<std::string> backing_file(const ImageBytes& bytes);
 

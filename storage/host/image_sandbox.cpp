@@ -95,6 +95,8 @@ std::string input_of(ImageFormat format) {
   return "json:" + node.dump();
 }
 
+std::string main_loop() { return fmt::format("main-loop,id=loop,thread-pool-max={}", worker_threads); }
+
 }  // namespace
 
 Result<std::string> seccomp_filter() {
@@ -113,6 +115,34 @@ Result<std::string> seccomp_filter() {
   return program;
 }
 
+namespace {
+
+/// qemu-img with these arguments, in a file tree of the programs and what `binds` puts there.
+Result<Command> confined(const std::vector<std::string>& binds, const SandboxUser& user,
+                         const std::vector<std::string>& arguments) {
+  Command command;
+  command.argv = {"bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+                  "--die-with-parent", "--new-session", "--clearenv", "--setenv", "LC_ALL", "C",
+                  // One heap for all threads: each further one takes 64 MiB of address space.
+                  "--setenv", "MALLOC_ARENA_MAX", "1", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
+                  "--symlink", "usr/lib64", "/lib64", "--dev", "/dev"};
+  append(command.argv, binds);
+  append(command.argv, {"--chdir", "/",
+                        // Root's capabilities go, but for those that setpriv needs to take away the user and the rest.
+                        "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add",
+                        "CAP_SETPCAP", "--seccomp", "0", "--"});
+  append(command.argv, process_limits());
+  append(command.argv, {"/usr/bin/setpriv", fmt::format("--reuid={}", user.uid), fmt::format("--regid={}", user.gid),
+                        "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"});
+  append(command.argv, {"/usr/bin/qemu-img"});
+  append(command.argv, arguments);
+  command.standard_input = TRY(seccomp_filter());
+  command.max_address_space_bytes = 1024 * mib;
+  return command;
+}
+
+}  // namespace
+
 std::uint64_t largest_output(std::uint64_t virtual_bytes) {
   // Tables take 1/8192 of the data for the map and 1/32768 for the counts; a small disk has a few clusters of them.
   return virtual_bytes + virtual_bytes / 100 + mib;
@@ -121,31 +151,30 @@ std::uint64_t largest_output(std::uint64_t virtual_bytes) {
 Result<Command> confined_conversion(const Conversion& conversion) {
   const auto virtual_bytes = conversion.header.virtual_bytes;
   const auto megabytes = virtual_bytes / mib;
-  Command command;
-  command.argv = {"bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-                  "--die-with-parent", "--new-session", "--clearenv", "--setenv", "LC_ALL", "C",
-                  // One heap for all threads: each further one takes 64 MiB of address space.
-                  "--setenv", "MALLOC_ARENA_MAX", "1", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
-                  "--symlink", "usr/lib64", "/lib64", "--dev", "/dev", "--ro-bind", conversion.input, "/input",
-                  "--bind", conversion.output_directory, "/output", "--chdir", "/",
-                  // Root's capabilities go, but for those that setpriv needs to take away the user and the rest.
-                  "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP",
-                  "--seccomp", "0", "--"};
-  append(command.argv, process_limits());
-  append(command.argv, {"/usr/bin/setpriv", fmt::format("--reuid={}", conversion.user.uid),
-                        fmt::format("--regid={}", conversion.user.gid), "--clear-groups", "--inh-caps=-all",
-                        "--bounding-set=-all", "--no-new-privs", "--"});
-  append(command.argv, {"/usr/bin/qemu-img", "convert", "-q", "--object",
-                        fmt::format("main-loop,id=loop,thread-pool-max={}", worker_threads), "-O", "qcow2", "-o",
-                        "compat=1.1,cluster_size=65536", input_of(conversion.header.format),
-                        fmt::format("/output/{}", converted_name)});
-  command.standard_input = TRY(seccomp_filter());
-  command.max_address_space_bytes = 1024 * mib;
+  auto command = TRY(confined(
+      {"--ro-bind", conversion.input, "/input", "--bind", conversion.output_directory, "/output"}, conversion.user,
+      {"convert", "-q", "--object", main_loop(), "-O", "qcow2", "-o", "compat=1.1,cluster_size=65536",
+       input_of(conversion.header.format), fmt::format("/output/{}", converted_name)}));
   // A slow disk copies 20 MiB/s; a compressed image costs about 1 s of CPU for 40 MiB.
   command.max_cpu_seconds = 30 + megabytes / 20;
   command.timeout = std::chrono::seconds(60 + megabytes / 20);
   // 0 would mean no limit.
   command.max_file_bytes = std::max<std::uint64_t>(std::min(largest_output(virtual_bytes), conversion.room_bytes), 1);
+  return command;
+}
+
+Result<Command> confined_resize(const Growth& growth) {
+  // Without its backing file an overlay is a disk with holes, which is all that its tables say; the name stays in its
+  // header. A reference to a file of data leads to nothing in here.
+  const nlohmann::json node = {
+      {"driver", "qcow2"}, {"backing", nullptr}, {"file", {{"driver", "file"}, {"filename", "/volume"}}}};
+  auto command = TRY(
+      confined({"--bind", growth.file, "/volume"}, growth.user,
+               {"resize", "-q", "--object", main_loop(), "json:" + node.dump(), fmt::format("{}G", growth.size_gib)}));
+  command.max_cpu_seconds = 30;
+  command.timeout = std::chrono::seconds(60);
+  // Only tables are written, at the end of the file: 1/8192 of the disk at the very most.
+  command.max_file_bytes = growth.file_bytes + (growth.size_gib << 30) / 8192 + 16 * mib;
   return command;
 }
 

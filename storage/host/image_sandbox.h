@@ -1,7 +1,7 @@
 #pragma once
 
-// The sandbox in which a QEMU tool reads an uploaded image: bubblewrap gives it an empty network, its own processes and
-// a file tree of nothing but the programs (read-only), the one input and the one output directory; setpriv takes the
+// The sandbox in which a QEMU tool reads an uploaded image, or changes a volume's file: bubblewrap gives it an empty
+// network, its own processes and a file tree of nothing but the programs (read-only) and the files it works on; setpriv takes the
 // user and every capability away; a seccomp filter and resource limits do the rest. Only the argument vector is made
 // here; CommandRunner runs it.
 
@@ -27,11 +27,23 @@ struct Conversion {
 };
 inline constexpr const char* converted_name = "image.qcow2";
 
+/// A volume's file that is to become larger. The tool works as `user`, who must be able to write it.
+struct Growth {
+  std::string file;              ///< on the host: a qcow2, perhaps an overlay
+  std::uint64_t file_bytes = 0;  ///< its length as it is
+  std::uint64_t size_gib = 0;    ///< of the disk, as it shall be
+  SandboxUser user;
+};
+
 /// The size at which the output of an honest conversion would have ended long before: its disk, 1 % and 1 MiB.
 std::uint64_t largest_output(std::uint64_t virtual_bytes);
 
 /// qemu-img convert into a qcow2 that stands alone, confined. Time, CPU and size limits follow from the disk's size.
 Result<Command> confined_conversion(const Conversion& conversion);
+
+/// qemu-img resize of a file that a guest has written to, confined: it is a qcow2 whatever it says, and what its header
+/// refers to is not there. The files below an overlay are not needed for it.
+Result<Command> confined_resize(const Growth& growth);
 
 /// The compiled seccomp filter (BPF) the tool runs under: what it never needs ends in EPERM.
 Result<std::string> seccomp_filter();

@@ -31,6 +31,7 @@ class Qcow2Backend final : public VolumeBackend {
   static Result<std::unique_ptr<VolumeBackend>> create(Qcow2Options options);
 
   Result<void> create(const WantedVolume& volume) override;
+  Result<void> resize(const VolumeId& id, std::uint64_t size_gib) override;
   Result<void> remove(const VolumeId& id) override;
   Result<std::vector<ObservedVolume>> list() override;
   std::string path(const VolumeId& id) const override;
@@ -47,6 +48,7 @@ class Qcow2Backend final : public VolumeBackend {
   /// The image, its bytes compared with the hash from its import once in the life of this process.
   Result<ObservedImage> verified_image(const ImageId& id);
   Result<void> make_volume(const WantedVolume& volume, const std::string& temporary);
+  Result<void> grow(const std::string& name, std::uint64_t size_gib);
   Result<bool> is_base_of_a_volume(const ImageId& id) const;
   Result<void> remove_unfinished_images(std::vector<std::string>& removed);
 

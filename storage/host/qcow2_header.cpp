@@ -145,6 +145,11 @@ Result<ImageHeader> check_qcow2(const ImageBytes& bytes, std::uint64_t max_virtu
   return ImageHeader{ImageFormat::qcow2, virtual_bytes};
 }
 
+Result<std::uint64_t> disk_bytes(const ImageBytes& bytes) {
+  if (!bytes.starts_with("QFI\xfb")) return fail(internal_error("not a qcow2 file"));
+  return bytes.big64(size_at);
+}
+
 Result<std::string> backing_file(const ImageBytes& bytes) {
   constexpr std::uint32_t longest_name = 1023;  // by the format
   if (!bytes.starts_with("QFI\xfb")) return fail(internal_error("not a qcow2 file"));

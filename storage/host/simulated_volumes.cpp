@@ -140,6 +140,29 @@ Result<void> SimulatedVolumes::create(const WantedVolume& volume) {
   return {};
 }
 
+Result<void> SimulatedVolumes::resize(const VolumeId& id, std::uint64_t size_gib) {
+  TRY_VOID(faults_.enter("storage.resize", id.str()));
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = volumes_.find(id);
+    if (found == volumes_.end()) return fail(Code::incorrect_state, "The volume is not on this host.");
+    auto grown = found->second;
+    if (grown.size_gib < size_gib) {
+      const auto needed = static_cast<std::int64_t>(size_gib - grown.size_gib);
+      const auto free_gib = total_gib_ - promised_gib();
+      if (needed > free_gib) {
+        return fail(Code::insufficient_volume_capacity,
+                    fmt::format("The host has not enough storage: needed {} GiB, free {} GiB.", needed, free_gib));
+      }
+      grown.size_gib = size_gib;
+      TRY_VOID(replace_file(path(id), nlohmann::json(grown).dump(), Durability::process_end));
+      found->second = std::move(grown);
+    }
+  }
+  faults_.leave("storage.resize");
+  return {};
+}
+
 Result<void> SimulatedVolumes::remove(const VolumeId& id) {
   TRY_VOID(faults_.enter("storage.remove", id.str()));
   {
@@ -156,7 +179,12 @@ Result<std::vector<ObservedVolume>> SimulatedVolumes::list() {
   const std::lock_guard lock(mutex_);
   std::vector<ObservedVolume> all;
   for (const auto& [id, volume] : volumes_) {
-    all.push_back({.id = id, .generation = volume.generation, .ready = true, .allocated_bytes = 0, .problem = {}});
+    all.push_back({.id = id,
+                   .generation = volume.generation,
+                   .ready = true,
+                   .allocated_bytes = 0,
+                   .size_gib = volume.size_gib,
+                   .problem = {}});
   }
   return all;
 }

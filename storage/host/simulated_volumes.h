@@ -22,6 +22,7 @@ class SimulatedVolumes final : public VolumeBackend {
                                                           Faults& faults);
 
   Result<void> create(const WantedVolume& volume) override;
+  Result<void> resize(const VolumeId& id, std::uint64_t size_gib) override;
   Result<void> remove(const VolumeId& id) override;
   Result<std::vector<ObservedVolume>> list() override;
   std::string path(const VolumeId& id) const override;

@@ -20,9 +20,12 @@ class VolumeBackend {
 
   /// Creates the volume if it does not exist. Errors: the image is not here (IncorrectState), no room.
   virtual Result<void> create(const WantedVolume& volume) = 0;
+  /// Makes the volume's disk that large; never smaller: success if it is at least as large. No guest has it open; if one
+  /// has after all, it fails and nothing is changed. Errors: the volume is not here (IncorrectState), no room.
+  virtual Result<void> resize(const VolumeId& id, std::uint64_t size_gib) = 0;
   /// Frees it. Success if it does not exist. The caller makes sure that no guest has it open.
   virtual Result<void> remove(const VolumeId& id) = 0;
-  /// All volumes that exist here.
+  /// All volumes that exist here, with the sizes of their disks as they are now.
   virtual Result<std::vector<ObservedVolume>> list() = 0;
   /// The qcow2 file a hypervisor opens.
   virtual std::string path(const VolumeId& id) const = 0;

@@ -16,6 +16,11 @@ class Documents(unittest.TestCase):
         with open(os.path.join(harness.ROOT, "docs", "api-coverage.md")) as page:
             self.assertEqual(page.read(), said, "write it anew: virga api-coverage > docs/api-coverage.md")
 
+    def test_the_page_of_error_codes_is_the_list_of_codes(self):
+        said = subprocess.run([harness.BINARY, "error-codes"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        with open(os.path.join(harness.ROOT, "docs", "error-codes.md")) as page:
+            self.assertEqual(page.read(), said, "write it anew: virga error-codes > docs/error-codes.md")
+
     def test_every_command_explains_itself(self):
         def explain(*words):
             return subprocess.run([harness.BINARY, *words, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -30,6 +30,7 @@ def setUpModule():
         "volume": ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"],
         "image": virga.run("image", "import", os.path.join(virga.home, "image.raw"), "--name", "private", "--private").stdout.strip(),
         "key": ec2.create_key_pair(KeyName="k")["KeyPairId"],
+        "address": ec2.allocate_address(Domain="vpc")["AllocationId"],
     }
 
 
@@ -74,6 +75,11 @@ def calls(ids):
         ("image", "describe_images", dict(ImageIds=[i["image"]])),
         ("image", "run_instances", dict(ImageId=i["image"], MinCount=1, MaxCount=1)),
         ("key", "describe_key_pairs", dict(KeyPairIds=[i["key"]])),
+        ("address", "describe_addresses", dict(AllocationIds=[i["address"]])),
+        ("address", "describe_addresses_attribute", dict(AllocationIds=[i["address"]], Attribute="domain-name")),
+        ("address", "release_address", dict(AllocationId=i["address"])),
+        ("address", "associate_address", dict(AllocationId=i["address"], NetworkInterfaceId="eni-12345678901234567")),
+        ("address", "create_tags", dict(Resources=[i["address"]], Tags=[{"Key": "a", "Value": "b"}])),
         ("vpc", "create_tags", dict(Resources=[i["vpc"]], Tags=[{"Key": "a", "Value": "b"}])),
         ("instance", "delete_tags", dict(Resources=[i["instance"]], Tags=[{"Key": "a"}])),
     ]
@@ -102,7 +108,7 @@ class ForeignIds(unittest.TestCase):
         mine = stranger.client()
         for operation in ("describe_instances", "describe_volumes", "describe_vpcs", "describe_subnets", "describe_key_pairs",
                           "describe_internet_gateways", "describe_route_tables", "describe_security_groups",
-                          "describe_security_group_rules", "describe_images", "describe_tags"):
+                          "describe_security_group_rules", "describe_images", "describe_addresses", "describe_tags"):
             text = str(getattr(mine, operation)())
             for name, resource in theirs.items():
                 self.assertNotIn(resource, text, "%s shows the %s" % (operation, name))

@@ -42,6 +42,12 @@ class LifeCycle(unittest.TestCase):
         ec2.start_instances(InstanceIds=[instance])
         ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         after = instances(InstanceIds=[instance])[0]
+        # The public address is another one after a stop; the interface is the same.
+        self.assertNotIn("PublicIpAddress", before)
+        self.assertTrue(after["PublicIpAddress"])
+        for interface in after["NetworkInterfaces"]:
+            for place in [interface] + interface["PrivateIpAddresses"]:
+                self.assertEqual(place.pop("Association")["PublicIp"], after["PublicIpAddress"])
         for same in ("InstanceId", "PrivateIpAddress", "SubnetId", "BlockDeviceMappings", "NetworkInterfaces"):
             self.assertEqual(before[same], after[same], same)
         ec2.reboot_instances(InstanceIds=[instance])
@@ -182,6 +188,18 @@ class Mechanisms(unittest.TestCase):
         self.assertEqual(len(gateways["InternetGateways"]), 1)
         main = ec2.describe_route_tables(Filters=[{"Name": "association.main", "Values": ["true"]}])["RouteTables"]
         self.assertEqual({r["DestinationCidrBlock"] for r in main[0]["Routes"]}, {"172.31.0.0/16", "0.0.0.0/0"})
+
+    def test_a_key_pair_is_made_in_the_format_asked_for(self):
+        for kind, algorithm in (("rsa", "ssh-rsa"), ("ed25519", "ssh-ed25519")):
+            name = "putty-" + kind
+            made = ec2.create_key_pair(KeyName=name, KeyType=kind, KeyFormat="ppk")["KeyMaterial"].split("\n")
+            self.assertEqual(made[:3], ["PuTTY-User-Key-File-3: " + algorithm, "Encryption: none", "Comment: " + name])
+            lines = int(made[3].removeprefix("Public-Lines: "))
+            public = ec2.describe_key_pairs(KeyNames=[name], IncludePublicKey=True)["KeyPairs"][0]["PublicKey"]
+            self.assertEqual(public.split()[:2], [algorithm, "".join(made[4:4 + lines])])
+            pem = ec2.create_key_pair(KeyName="pem-" + kind, KeyType=kind)["KeyMaterial"]
+            self.assertIn("PRIVATE KEY-----", pem.split("\n")[0])
+        self.assertEqual(error_code(ec2.create_key_pair, KeyName="other", KeyFormat="der"), "InvalidParameterValue")
 
     def test_identity_is_told(self):
         identity = account.client("sts").get_caller_identity()

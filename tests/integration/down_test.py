@@ -70,6 +70,23 @@ class DownGuests(unittest.TestCase):
         # Without its record the host role starts the guest again; another's is not touched.
         self.assertEqual(os.listdir(self.records), [SHARED_NAME + ".json"])
 
+    def test_the_way_out_of_all_networks_goes_with_them(self):
+        realm = "%04x" % (os.getpid() & 0xffff)
+        with open(os.path.join(self.home, "virga.toml"), "w") as settings:
+            settings.write('realm = "%s"\n' % realm)
+        edge, uplink, route = "vg-%s-edge" % realm, "vr%s00000000" % realm, "198.51.100.77/32"
+        ip = lambda *words: subprocess.run(["ip", *words], check=True, timeout=30)
+        ip("netns", "add", edge)
+        self.addCleanup(lambda: os.path.exists("/run/netns/" + edge) and ip("netns", "delete", edge))
+        ip("link", "add", uplink, "type", "veth", "peer", "name", "up", "netns", edge)
+        ip("link", "set", uplink, "up")
+        ip("route", "add", route, "dev", uplink, "metric", "70000")
+        self.down("--purge", "--yes")
+        self.assertFalse(os.path.exists("/run/netns/" + edge))
+        self.assertFalse(os.path.exists("/sys/class/net/" + uplink))
+        routes = subprocess.run(["ip", "route", "show", route], check=True, stdout=subprocess.PIPE, timeout=30).stdout
+        self.assertEqual(routes, b"")
+
     def test_without_guests_none_is_touched(self):
         self.assertEqual(self.down(), [])
         self.assertEqual(len(os.listdir(self.records)), 2)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Real guests in real VPCs, through the public API: libvirt, QEMU, netlink, nftables, dnsmasq."""
 import os
+import re
 import signal
 import sys
 import time
@@ -124,6 +125,50 @@ class RealGuests(unittest.TestCase):
         mine.ec2.delete_volume(VolumeId=volume)
         wait_for("gone", lambda: error_code(mine.ec2.describe_volumes, VolumeIds=[volume]) == "InvalidVolume.NotFound")
 
+    def test_3b_volumes_grow_attached_and_stopped_and_keep_their_bytes(self):
+        guest = self.launch()
+        facts = mine.describe(guest)
+        root = facts["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        volume = mine.ec2.create_volume(AvailabilityZone=facts["Placement"]["AvailabilityZone"], Size=1)["VolumeId"]
+        mine.wait_ready(guest)
+        look = lambda v: mine.ec2.describe_volumes(VolumeIds=[v])["Volumes"][0]
+        wait_for("available", lambda: look(volume)["State"] == "available")
+        mine.ec2.attach_volume(InstanceId=guest, VolumeId=volume, Device="/dev/sdf")
+        wait_for("attached", lambda: look(volume)["Attachments"][0]["State"] == "attached")
+        size = "cat /sys/block/vdb/size; true"
+        wait_for("the disk in the guest", lambda: mine.ssh(guest, size).stdout.strip() == str(1 << 21))
+        mine.ssh(guest, "dd if=/dev/urandom of=/dev/vdb bs=1M count=16 seek=1000 conv=notrunc && sync")
+        sha = "dd if=/dev/vdb bs=1M count=1024 2>/dev/null | sha256sum"
+        before = mine.ssh(guest, sha).stdout
+
+        def grow(v, gib):
+            made = mine.ec2.modify_volume(VolumeId=v, Size=gib)["VolumeModification"]
+            self.assertEqual(made["ModificationState"], "modifying")
+            wait_for("grown", lambda: mine.ec2.describe_volumes_modifications(
+                VolumeIds=[v])["VolumesModifications"][0]["ModificationState"] == "completed", 60)
+            self.assertEqual(look(v)["Size"], gib)
+        grow(volume, 3)
+        wait_for("the guest sees it", lambda: mine.ssh(guest, size).stdout.strip() == str(3 << 21), 30)
+        self.assertEqual(mine.ssh(guest, sha).stdout, before, "the bytes are those from before")
+        mine.ssh(guest, "echo end | dd of=/dev/vdb bs=1M seek=3071 conv=notrunc && sync")
+        mine.ssh(guest, "echo kept > /root/file && sync")
+        mine.ec2.stop_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "stopped", 90)
+        size_of_root = look(root)["Size"]
+        grow(root, size_of_root + 1)
+        grow(volume, 4)
+        mine.ec2.start_instances(InstanceIds=[guest])
+        mine.wait_ready(guest, times=2)
+        self.assertEqual(mine.ssh(guest, "cat /sys/block/vda/size /root/file").stdout.split(),
+                         [str((size_of_root + 1) << 21), "kept"])
+        self.assertEqual(mine.ssh(guest, size).stdout.strip(), str(4 << 21))
+        self.assertEqual(mine.ssh(guest, sha).stdout, before)
+        self.assertEqual(mine.ssh(guest, "dd if=/dev/vdb bs=1M skip=3071 count=1 2>/dev/null | head -c 3").stdout, "end")
+        mine.ec2.detach_volume(VolumeId=volume, Force=True)
+        wait_for("detached", lambda: look(volume)["State"] == "available", 60)
+        grow(volume, 5)
+        mine.ec2.delete_volume(VolumeId=volume)
+
     def test_4_stop_start_reboot_poweroff_and_kill(self):
         guest = self.launch()
         mine.wait_ready(guest)
@@ -223,6 +268,50 @@ class RealGuests(unittest.TestCase):
         self.assertEqual([path for path in reached["write"] if not own(path)], [])
         self.assertEqual([path for path in reached["read"] if not own(path) and not public(path)],
                          [path for path in every if path.endswith("/%s.qcow2" % image)], "the base image, and that alone")
+
+    def test_9_groups_of_a_running_guest_open_and_close_a_port(self):
+        closed, opened = self.group("closed"), self.group("opened")
+        mine.ec2.authorize_security_group_ingress(GroupId=opened, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+        asking = self.launch()
+        asked = self.launch(SecurityGroupIds=[closed])
+        address = mine.describe(asked)["PrivateIpAddress"]
+        interface = mine.describe(asked)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        mine.wait_ready(asking, asked)
+
+        def reaches():
+            return "SSH" in mine.ssh(asking, "nc -w 3 %s 22 </dev/null | head -c 3" % address, check=False).stdout
+
+        self.assertFalse(reaches())
+        mine.ec2.modify_instance_attribute(InstanceId=asked, Groups=[opened])
+        wait_for("the port opens", reaches, 20)
+        self.assertEqual(mine.ssh(asked, "imds meta-data/security-groups").stdout.strip(), "opened")
+        mine.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[closed])
+        wait_for("the port closes", lambda: not reaches(), 20)
+        self.assertEqual(mine.state(asked), "running")
+
+    def test_9b_type_and_user_data_change_while_stopped_and_metadata_options_at_once(self):
+        guest = self.launch()
+        mine.wait_ready(guest)
+        self.assertEqual(error_code(mine.ec2.modify_instance_attribute, InstanceId=guest, InstanceType={"Value": "lab.small"}),
+                         "IncorrectInstanceState")
+
+        def memory_kib():
+            return int(re.search(r"MemTotal: *(\d+) kB", mine.ssh(guest, "cat /proc/meminfo").stdout).group(1))
+
+        self.assertLess(memory_kib(), 128 * 1024)
+        mine.ec2.stop_instances(InstanceIds=[guest])
+        mine.wait_state(guest, "stopped", 90)
+        mine.ec2.modify_instance_attribute(InstanceId=guest, InstanceType={"Value": "lab.small"})
+        mine.ec2.modify_instance_attribute(InstanceId=guest, UserData={"Value": b"changed while stopped"})
+        mine.ec2.start_instances(InstanceIds=[guest])
+        mine.wait_ready(guest, times=2)
+        self.assertGreater(memory_kib(), 160 * 1024)
+        self.assertEqual(mine.ssh(guest, "imds meta-data/instance-type").stdout.strip(), "lab.small")
+        self.assertEqual(mine.ssh(guest, "imds user-data").stdout.strip(), "changed while stopped")
+        ask = "printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc -w 3 169.254.169.254 80 | head -n1"
+        self.assertIn("200", mine.ssh(guest, ask).stdout)
+        mine.ec2.modify_instance_metadata_options(InstanceId=guest, HttpTokens="required")
+        wait_for("tokens are required", lambda: "401" in mine.ssh(guest, ask).stdout, 20)
 
 
 if __name__ == "__main__":

@@ -147,6 +147,32 @@ TEST_F(LibvirtTest, PlugsVolumesInAndOutOfTheRunningGuest) {
   EXPECT_TRUE(hypervisor_->detach_disk(spec.id, disk.volume)) << "detaching what is gone is no error";
 }
 
+TEST_F(LibvirtTest, GrowsAVolumeUnderTheRunningGuest) {
+  const auto spec = tiny_guest("i-0000000000000000d");
+  const DomainDisk disk{
+      .volume = VolumeId::trusted("vol-0123456789abcdef0"), .path = volume_file("data", false), .slot = 1};
+  EXPECT_EQ(hypervisor_->resize_disk(spec.id, disk.volume, 1).error().code, Code::invalid_instance_id_not_found);
+  boot(spec);
+  EXPECT_EQ(hypervisor_->resize_disk(spec.id, disk.volume, 1).error().code, Code::incorrect_state);
+  ASSERT_TRUE(hypervisor_->attach_disk(spec.id, disk));
+  auto serial = log_in(spec.id);
+  serial.type(
+      "until [ -b /dev/vdb ]; do usleep 100000; done; dd if=/dev/urandom of=/dev/vdb bs=1M count=4 conv=notrunc; sync; "
+      "echo before-$(dd if=/dev/vdb bs=1M count=4 2>/dev/null | md5sum | cut -c1-32) > /tmp/sum; cat "
+      "/sys/block/vdb/size\n");
+  ASSERT_TRUE(serial.expect("131072", 60s)) << serial.seen();
+
+  const auto grown = hypervisor_->resize_disk(spec.id, disk.volume, 2);
+  ASSERT_TRUE(grown) << describe(grown.error());
+  EXPECT_TRUE(hypervisor_->resize_disk(spec.id, disk.volume, 2)) << "what is large enough is left alone";
+  EXPECT_TRUE(hypervisor_->resize_disk(spec.id, disk.volume, 1)) << "and is never made smaller";
+
+  serial.type(
+      "until [ $(cat /sys/block/vdb/size) = 4194304 ]; do usleep 100000; done; echo before-$(dd if=/dev/vdb bs=1M "
+      "count=4 2>/dev/null | md5sum | cut -c1-32) | cmp - /tmp/sum && echo as-$((40 + 2))-before\n");
+  EXPECT_TRUE(serial.expect("as-42-before", 60s)) << serial.seen();
+}
+
 TEST_F(LibvirtTest, AdoptsItsGuestsAfterLibvirtdWasKilled) {
   const auto spec = tiny_guest("i-00000000000000006");
   boot(spec);

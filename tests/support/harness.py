@@ -6,9 +6,11 @@ tests run side by side and never touch the system's installation.
         ec2 = account.client("ec2")
 """
 import base64
+import collections
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -23,6 +25,11 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("VIRGA_BINARY", os.path.join(ROOT, "build", "daemon", "virga"))
 TINY_IMAGE = os.environ.get("VIRGA_TINY_IMAGE", "")
+
+import strict_xml
+
+# Answers looked at by the strict decoder, by action and whether it succeeded.
+checked_answers = collections.Counter()
 
 try:
     import boto3
@@ -77,9 +84,12 @@ class Account:
     def client(self, service="ec2", **config):
         config.setdefault("retries", {"max_attempts": 1, "mode": "standard"})
         config.setdefault("max_pool_connections", 64)
-        return boto3.client(service, region_name="us-east-1", endpoint_url=self.virga.endpoint,
-                            aws_access_key_id=self.access, aws_secret_access_key=self.secret,
-                            config=botocore.config.Config(**config))
+        client = boto3.client(service, region_name="us-east-1", endpoint_url=self.virga.endpoint,
+                              aws_access_key_id=self.access, aws_secret_access_key=self.secret,
+                              config=botocore.config.Config(**config))
+        if service == "ec2":
+            check_answers(client)
+        return client
 
     def environment(self):
         """What `virga env` would export, for aws-cli and others."""
@@ -325,6 +335,22 @@ class Installation:
             subprocess.run(["ip", "link", "delete", link], stderr=subprocess.DEVNULL)
         subprocess.run([os.path.join(ROOT, "scripts/private-libvirtd"), os.path.join(self.home, "libvirt"), "stop"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def check_answers(client):
+    """Every EC2 answer that a test gets through boto3 is held against the model, beside what boto3 makes of it."""
+    session = client._endpoint.http_session
+    send = session.send
+
+    def send_and_check(request):
+        response = send(request)
+        body = request.body if isinstance(request.body, str) else request.body.decode()
+        action = re.search(r"(?:^|&)Action=(\w+)", body).group(1)
+        strict_xml.check(action, response.status_code, response.content)
+        checked_answers[action, response.status_code < 300] += 1
+        return response
+
+    session.send = send_and_check
 
 
 def method_of(action):

@@ -16,11 +16,14 @@ class World:
         self.drop_default_vpc()
         self.vpc = self.make_vpc("10.1.0.0/16")
         self.lonely_vpc = self.make_vpc("10.2.0.0/16")
+        self.quiet_vpc = self.make_vpc("10.4.0.0/16")
         self.subnet = self.make_subnet("10.1.1.0/24")
         self.lonely_subnet = self.make_subnet("10.1.2.0/24")
         self.gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.lonely_gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+        self.quiet_gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=self.quiet_gateway, VpcId=self.quiet_vpc)
         self.table, self.lonely_table = (
             ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
         ec2.create_route(RouteTableId=self.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=self.gateway)
@@ -46,7 +49,11 @@ class World:
             wait_for("the volume", lambda: self.volume_of(volume)["State"] == "available")
         ec2.attach_volume(VolumeId=self.attached, InstanceId=self.running, Device="/dev/sdf")
         wait_for("the attachment", lambda: self.volume_of(self.attached)["Attachments"][0]["State"] == "attached")
+        self.address, self.lonely_address = (ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2))
+        self.address_association = ec2.associate_address(AllocationId=self.address, InstanceId=self.running)["AssociationId"]
         ec2.create_tags(Resources=[self.vpc], Tags=[{"Key": "a", "Value": "b"}])
+        self.interface = self.interface_of(self.running)
+        self.lonely_interface = self.leave_interface()
 
     @staticmethod
     def permission(port):
@@ -76,6 +83,22 @@ class World:
         wait_for("%s %s" % (instance, state), lambda: self.ec2.describe_instances(
             InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == state, 120)
 
+    def interface_of(self, instance):
+        """Id and attachment id of its only network interface."""
+        found = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["NetworkInterfaces"][0]
+        return found["NetworkInterfaceId"], found["Attachment"]["AttachmentId"]
+
+    def leave_interface(self):
+        """A network interface whose instance is gone."""
+        ec2 = self.ec2
+        instance = self.launch()
+        interface, attachment = self.interface_of(instance)
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Attachment={
+            "AttachmentId": attachment, "DeleteOnTermination": False})
+        ec2.terminate_instances(InstanceIds=[instance])
+        self.wait_state(instance, "terminated")
+        return interface
+
     def volume_of(self, volume):
         return self.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
 
@@ -84,6 +107,8 @@ class World:
         w = self
         ingress, new = [self.permission(22)], [self.permission(80)]
         return {
+            "AllocateAddress": dict(Domain="vpc"),
+            "AssociateAddress": dict(AllocationId=w.lonely_address, InstanceId=w.stopped),
             "AssociateRouteTable": dict(RouteTableId=w.table, SubnetId=w.lonely_subnet),
             "AttachInternetGateway": dict(InternetGatewayId=w.lonely_gateway, VpcId=w.lonely_vpc),
             "AttachVolume": dict(VolumeId=w.volume, InstanceId=w.running, Device="/dev/sdg"),
@@ -102,6 +127,7 @@ class World:
                 {"ResourceType": "vpc", "Tags": [{"Key": "a", "Value": "b"}]}]),
             "DeleteInternetGateway": dict(InternetGatewayId=w.lonely_gateway),
             "DeleteKeyPair": dict(KeyName=w.key),
+            "DeleteNetworkInterface": dict(NetworkInterfaceId=w.lonely_interface),
             "DeleteRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8"),
             "DeleteRouteTable": dict(RouteTableId=w.lonely_table),
             "DeleteSecurityGroup": dict(GroupId=w.lonely_group),
@@ -110,15 +136,29 @@ class World:
             "DeleteVolume": dict(VolumeId=w.volume),
             "DeleteVpc": dict(VpcId=w.lonely_vpc),
             "DeregisterImage": dict(ImageId=w.own_image),
-            "DetachInternetGateway": dict(InternetGatewayId=w.gateway, VpcId=w.vpc),
+            "DetachInternetGateway": dict(InternetGatewayId=w.quiet_gateway, VpcId=w.quiet_vpc),
             "DetachVolume": dict(VolumeId=w.attached),
+            "DisassociateAddress": dict(AssociationId=w.address_association),
             "DisassociateRouteTable": dict(AssociationId=w.association),
             "ImportKeyPair": dict(KeyName="new", PublicKeyMaterial=PUBLIC_KEY),
             "ModifyInstanceAttribute": dict(InstanceId=w.running, DisableApiTermination={"Value": True}),
+            "ModifySecurityGroupRules": dict(GroupId=w.group, SecurityGroupRules=[{
+                "SecurityGroupRuleId": w.rule, "SecurityGroupRule": {
+                    "IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "CidrIpv4": "0.0.0.0/0"}}]),
+            "ModifyInstanceCreditSpecification": dict(ClientToken="token", InstanceCreditSpecifications=[
+                {"InstanceId": w.running, "CpuCredits": "standard"}]),
+            "ModifyInstanceMaintenanceOptions": dict(InstanceId=w.running, AutoRecovery="disabled"),
+            "ModifyInstanceMetadataOptions": dict(InstanceId=w.running, HttpTokens="required"),
+            "ModifyNetworkInterfaceAttribute": dict(NetworkInterfaceId=w.interface[0], Groups=[w.lonely_group]),
+            "MonitorInstances": dict(InstanceIds=[w.running]),
             "ModifySubnetAttribute": dict(SubnetId=w.subnet, MapPublicIpOnLaunch={"Value": False}),
+            "ModifyVolume": dict(VolumeId=w.volume, Size=2),
             "ModifyVpcAttribute": dict(VpcId=w.vpc, EnableDnsHostnames={"Value": True}),
             "RebootInstances": dict(InstanceIds=[w.running]),
             "RegisterImage": dict(Name="new", ImageLocation=w.own_image),
+            "ReleaseAddress": dict(AllocationId=w.lonely_address),
+            "ResetInstanceAttribute": dict(InstanceId=w.running, Attribute="sourceDestCheck"),
+            "ResetNetworkInterfaceAttribute": dict(NetworkInterfaceId=w.interface[0], SourceDestCheck="true"),
             "ReplaceRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=w.gateway),
             "ReplaceRouteTableAssociation": dict(AssociationId=w.association, RouteTableId=w.lonely_table),
             "RevokeSecurityGroupEgress": dict(GroupId=w.group, IpPermissions=ingress),
@@ -127,7 +167,11 @@ class World:
                                  ClientToken="token", UserData="#!/bin/true"),
             "StartInstances": dict(InstanceIds=[w.stopped]),
             "StopInstances": dict(InstanceIds=[w.running]),
+            "UpdateSecurityGroupRuleDescriptionsEgress": dict(GroupId=w.group, IpPermissions=ingress),
+            "UpdateSecurityGroupRuleDescriptionsIngress": dict(GroupId=w.group, SecurityGroupRuleDescriptions=[
+                {"SecurityGroupRuleId": w.rule, "Description": "new"}]),
             "TerminateInstances": dict(InstanceIds=[w.running, w.stopped]),
+            "UnmonitorInstances": dict(InstanceIds=[w.running]),
         }
 
 

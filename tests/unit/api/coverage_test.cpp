@@ -28,7 +28,7 @@ TEST(Coverage, SaysWhatEachActionHonoursAndRefuses) {
   EXPECT_NE(page.find("* `HibernationOptions.Configured`: only `false`\n"), std::string::npos);
   EXPECT_NE(page.find("* Idempotency: `ClientToken`\n"), std::string::npos);
   EXPECT_NE(page.find("`tag:<key>`"), std::string::npos);
-  EXPECT_NE(page.find("for want of the attribute: `metadata-options.http-protocol-ipv4`"), std::string::npos);
+  EXPECT_NE(page.find("for want of the attribute: `affinity`"), std::string::npos);
   EXPECT_NE(page.find("* Pages: MaxResults, NextToken\n"), std::string::npos);
   const auto members = page.substr(page.find("* Request members"), page.find("* Refused") - page.find("* Request members"));
   EXPECT_EQ(members.find("`KernelId`"), std::string::npos);

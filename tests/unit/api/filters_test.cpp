@@ -55,9 +55,17 @@ TEST(Filters, LooksIntoListsAndTimes) {
   EXPECT_TRUE(match({{"create-time", {"2026-11-22T08:*"}}}));
 }
 
-TEST(Filters, AbsentAttributesMatchNothing) {
-  EXPECT_FALSE(match({{"snapshot-id", {"*"}}}));
+TEST(Filters, LooksAtWhatIsHiddenUnderItsName) {
+  const ec2::Volume volume;
+  const auto with = [&](const Hidden& hidden) {
+    return compile({{"snapshot-id", {"snap-?"}}})->match(ec2::describe<ec2::Volume>(), &volume, hidden);
+  };
+  EXPECT_TRUE(with({{"snapshot-id", "other"}, {"snapshot-id", "snap-1"}}));
+  EXPECT_FALSE(with({{"snapshot-id", "other"}, {"volume-id", "snap-1"}}));
+  EXPECT_FALSE(with({}));
 }
+
+TEST(Filters, AbsentAttributesMatchNothing) { EXPECT_FALSE(match({{"snapshot-id", {"*"}}})); }
 
 TEST(Filters, LooksAtTags) {
   EXPECT_TRUE(match({{"tag:Name", {"web\\*1"}}}));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "compute/crypto.h"
+#include "compute/ppk.h"
 #include "compute/ssh_wire.h"
 
 namespace virga::compute {
@@ -47,21 +49,50 @@ INSTANTIATE_TEST_SUITE_P(All, BadKey,
                                          "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQM=", std::string(40000, 'A')));
 
 TEST(SshCreatedKey, Ed25519IsInOpensshFormatAndReadsBack) {
-  const auto made = create_key(KeyType::ed25519, "my key");
+  const auto made = create_key(KeyType::ed25519, KeyFormat::pem, "my key");
 
   ASSERT_TRUE(made);
-  EXPECT_TRUE(made->private_pem.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA"));
-  EXPECT_TRUE(made->private_pem.ends_with("\n-----END OPENSSH PRIVATE KEY-----\n"));
+  EXPECT_TRUE(made->private_key.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA"));
+  EXPECT_TRUE(made->private_key.ends_with("\n-----END OPENSSH PRIVATE KEY-----\n"));
   EXPECT_EQ(parse_public_key(made->public_key.line)->fingerprint, made->public_key.fingerprint);
 }
 
 TEST(SshCreatedKey, RsaIsPkcs1WithSha1Fingerprint) {
-  const auto made = create_key(KeyType::rsa, "my key");
+  const auto made = create_key(KeyType::rsa, KeyFormat::pem, "my key");
 
   ASSERT_TRUE(made);
-  EXPECT_TRUE(made->private_pem.starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+  EXPECT_TRUE(made->private_key.starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
   EXPECT_EQ(made->public_key.fingerprint.size(), 20 * 3 - 1U);
   EXPECT_TRUE(parse_public_key(made->public_key.line));
+}
+
+TEST(SshCreatedKey, PuttysFormatHoldsTheSameKey) {
+  for (const auto& [type, name] : {std::pair(KeyType::rsa, "ssh-rsa"), std::pair(KeyType::ed25519, "ssh-ed25519")}) {
+    const auto made = create_key(type, KeyFormat::ppk, "my key");
+
+    ASSERT_TRUE(made);
+    const auto& file = made->private_key;
+    EXPECT_TRUE(file.starts_with(std::string("PuTTY-User-Key-File-3: ") + name +
+                                 "\nEncryption: none\nComment: my key\nPublic-Lines: "));
+    const auto from = file.find('\n', file.find("Public-Lines")) + 1;
+    auto digits = file.substr(from, file.find("Private-Lines") - from);
+    std::erase(digits, '\n');
+    EXPECT_EQ(made->public_key.line, std::string(name) + " " + digits + " my key");
+    EXPECT_EQ(file.size() - file.find("Private-MAC: "), 13 + 64 + 1U);
+  }
+}
+
+TEST(Ppk, FileIsWhatPuttygenWrites) {
+  // Made by puttygen 0.78, without a passphrase.
+  const std::string file =
+      "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: me\nPublic-Lines: 2\n"
+      "AAAAC3NzaC1lZDI1NTE5AAAAIO4D8q9kDkN+eZ1M2zLzl39WMYbh0voRPAbtVE2R\nusVM\nPrivate-Lines: 1\n"
+      "AAAAIJtDGhEpOvQLZCuIrK6A6j3qcnll0pLHesLJOc8aePgZ\n"
+      "Private-MAC: 50c261aa98fab658738ebf5b719d571adfa4685af67e6a4f33cef407704eb098\n";
+  const auto open = *crypto::from_base64("AAAAC3NzaC1lZDI1NTE5AAAAIO4D8q9kDkN+eZ1M2zLzl39WMYbh0voRPAbtVE2RusVM");
+  const auto secret = *crypto::from_base64("AAAAIJtDGhEpOvQLZCuIrK6A6j3qcnll0pLHesLJOc8aePgZ");
+
+  EXPECT_EQ(ppk_file({"ssh-ed25519", "me", open, secret}), file);
 }
 
 TEST(SshWire, CutStringsAreNotRead) {

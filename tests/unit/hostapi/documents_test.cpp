@@ -129,5 +129,35 @@ TEST_F(DocumentsTest, ReadsDocumentsOfAnEarlierVersion) {
   EXPECT_EQ(state->instances.at(id<InstanceId>(1))->wanted.shutdown_timeout_s, 60);
 }
 
+TEST_F(DocumentsTest, ReadsVpcsAndInterfacesOfTheTimeBeforePublicAddresses) {
+  auto instance = wanted_instance(1);
+  instance.metadata.nics.emplace_back().private_ip = "172.31.0.1";
+  ASSERT_TRUE(open()->put(instance));
+  ASSERT_TRUE(open()->put(wanted_vpc(1, {1})));
+  const auto change = [](const std::filesystem::path& path, const auto& edit) {
+    auto json = nlohmann::json::parse(std::ifstream(path));
+    edit(json["document"]);
+    std::ofstream(path) << json.dump();
+  };
+  change(file("vpcs/vpc-00000000000000001.json"), [](nlohmann::json& document) {
+    document.erase("internet_gateway");
+    document.erase("addresses");
+  });
+  change(file("instances/i-00000000000000001.json"), [](nlohmann::json& document) {
+    document["metadata"]["nics"][0].erase("public_ip");
+    document["metadata"]["nics"][0].erase("public_hostname");
+  });
+
+  auto documents = open();
+  EXPECT_TRUE(documents->current()->damaged.empty());
+  EXPECT_FALSE(documents->current()->vpcs.at(id<VpcId>(1))->wanted.internet_gateway);
+  EXPECT_TRUE(documents->current()->vpcs.at(id<VpcId>(1))->wanted.addresses.empty());
+  EXPECT_EQ(documents->current()->instances.at(id<InstanceId>(1))->wanted.metadata.nics.at(0).private_ip, "172.31.0.1");
+
+  change(file("vpcs/vpc-00000000000000001.json"), [](nlohmann::json& document) { document["internet_gateway"] = 7; });
+  documents = open();
+  EXPECT_TRUE(documents->current()->is_damaged(id<VpcId>(1).str())) << "missing is not the same as wrong";
+}
+
 }  // namespace
 }  // namespace virga::hostapi

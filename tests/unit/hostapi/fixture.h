@@ -92,12 +92,14 @@ class AgentTest : public ::testing::Test {
   void start_role() {
     end_role();
     faults_ = std::make_unique<Faults>();
-    auto hypervisor = compute::SimulatedHypervisor::create({.directory = directory_.path() / "guests",
-                                                            .cpus = 4,
-                                                            .memory_mib = 8192,
-                                                            .latencies = {},
-                                                            .watch_clock = false},
-                                                           clock_, *faults_);
+    auto hypervisor = compute::SimulatedHypervisor::create(
+        {.directory = directory_.path() / "guests",
+         .cpus = 4,
+         .memory_mib = 8192,
+         .latencies = {},
+         .grow_volume = [this](const VolumeId& volume, std::uint64_t gib) { return volumes_->resize(volume, gib); },
+         .watch_clock = false},
+        clock_, *faults_);
     auto network = network::SimulatedNetwork::create(directory_.path() / "network", *faults_);
     auto volumes = storage::SimulatedVolumes::create(directory_.path() / "volumes", 1000, *faults_);
     ASSERT_TRUE(hypervisor && network && volumes);

@@ -280,8 +280,9 @@ TEST(PlanVolumes, CreatesRemovesAndKeepsWhatIsInUse) {
   wanted.volumes[id<VolumeId>(6)] = entry(wanted_volume(6), true, true);
   wanted.volumes[id<VolumeId>(7)] = entry(wanted_volume(7), true, true);
   wanted.instances[id<InstanceId>(5)] = entry(wanted_instance(5));
-  const std::set<VolumeId> existing = {id<VolumeId>(2), id<VolumeId>(4), id<VolumeId>(5), id<VolumeId>(6)};
-  const auto plan = plan_volumes(wanted, existing, std::set{id<VolumeId>(6)});
+  const ExistingVolumes existing = {
+      {id<VolumeId>(2), 2}, {id<VolumeId>(4), 2}, {id<VolumeId>(5), 2}, {id<VolumeId>(6), 2}};
+  const auto plan = plan_volumes(wanted, existing, OpenVolumes{{id<VolumeId>(6), id<InstanceId>(6)}});
   const std::vector<VolumeStep> steps = {{VolumeStepKind::create, id<VolumeId>(1)},
                                          {VolumeStepKind::mark_made, id<VolumeId>(2)},
                                          {VolumeStepKind::remove, id<VolumeId>(4)},
@@ -295,7 +296,29 @@ TEST(PlanVolumes, CreatesRemovesAndKeepsWhatIsInUse) {
 TEST(PlanVolumes, RemovesNothingWhileUseIsUnknown) {
   WantedState wanted;
   wanted.volumes[id<VolumeId>(1)] = entry(wanted_volume(1), true, true);
-  EXPECT_TRUE(plan_volumes(wanted, {id<VolumeId>(1)}, std::nullopt).steps.empty());
+  EXPECT_TRUE(plan_volumes(wanted, {{id<VolumeId>(1), 2}}, std::nullopt).steps.empty());
+}
+
+TEST(PlanVolumes, GrowsWhatIsTooSmallInItsFileOrInItsGuestAndShrinksNothing) {
+  WantedState wanted;  // 2 GiB each
+  for (unsigned number = 1; number <= 5; ++number)
+    wanted.volumes[id<VolumeId>(number)] = entry(wanted_volume(number), false, true);
+  const ExistingVolumes existing = {{id<VolumeId>(1), 1},
+                                    {id<VolumeId>(2), 1},
+                                    {id<VolumeId>(3), 2},
+                                    {id<VolumeId>(4), 3},
+                                    {id<VolumeId>(5), 0}};  // not known
+  EXPECT_TRUE(open_volumes_matter(wanted, existing));
+  const auto plan = plan_volumes(wanted, existing, OpenVolumes{{id<VolumeId>(2), id<InstanceId>(9)}});
+  const std::vector<VolumeStep> steps = {{VolumeStepKind::resize, id<VolumeId>(1)},
+                                         {VolumeStepKind::resize_open, id<VolumeId>(2), id<InstanceId>(9)}};
+  EXPECT_EQ(plan.steps, steps);
+  EXPECT_TRUE(plan.problems.empty());
+
+  const auto blind = plan_volumes(wanted, existing, std::nullopt);
+  EXPECT_TRUE(blind.steps.empty());
+  EXPECT_TRUE(blind.problems.contains(id<VolumeId>(1)));
+  EXPECT_FALSE(open_volumes_matter(wanted, {{id<VolumeId>(1), 2}}));
 }
 
 TEST(PlanVpcs, AppliesWhatIsNewRepairsWhatIsOldAndRemovesWhatIsFree) {

@@ -114,6 +114,20 @@ TEST_F(ServerTest, RefusesDocumentsThatAreNotExactlyRight) {
   EXPECT_TRUE(agent_->state().instances.empty());
 }
 
+TEST_F(ServerTest, RefusesDocumentsThatLackAMemberAtAnyDepth) {
+  auto instance = wanted_instance(1);
+  instance.metadata.nics.emplace_back();
+  nlohmann::json nested = instance;
+  nested["metadata"]["nics"][0].erase("public_ip");
+  EXPECT_EQ(ask("PUT", of("instances", id<InstanceId>(1).str()), nested.dump()).status, 400);
+  for (const auto* member : {"internet_gateway", "addresses"}) {
+    nlohmann::json vpc = wanted_vpc(1, {1});
+    vpc.erase(member);
+    EXPECT_EQ(ask("PUT", of("vpcs", id<VpcId>(1).str()), vpc.dump()).status, 400) << member;
+  }
+  EXPECT_TRUE(agent_->state().vpcs.empty());
+}
+
 TEST_F(ServerTest, RefusesWhatIsNoCall) {
   for (const auto* target :
        {"/", "/v1", "/v2/state", "/v1/state/x", "/v1/instances", "/v1/subnets/x", "/v1/instances/a/b/c/d/e/f"}) {

@@ -143,5 +143,62 @@ TEST_F(Interfaces, AreInvisibleToOthers) {
   EXPECT_EQ(code(bob, [&](Scope& s) { return allocate_interface(s, request()); }), Code::invalid_subnet_id_not_found);
 }
 
+TEST_F(Interfaces, ChangeWhileTheyAreInUse) {
+  const auto made = make_interface(alice, subnet_.id);
+  const auto web = make_group(alice, vpc_.id, "web");
+  const auto db = make_group(alice, vpc_.id, "db");
+  const auto now = [&] { return ok(alice, [&](Scope& s) { return find_interface(s, made.id); }); };
+
+  touched(vpc_.id);
+  ok(alice, [&](Scope& s) { return set_groups(s, made.id, {db.id, web.id, db.id}); });
+  ASSERT_EQ(now().groups.size(), 2u);
+  EXPECT_EQ(now().groups[0].name, "db");
+  EXPECT_TRUE(touched(vpc_.id));
+  ok(alice, [&](Scope& s) { return set_source_dest_check(s, made.id, false); });
+  EXPECT_FALSE(now().source_dest_check);
+  EXPECT_TRUE(touched(vpc_.id));
+  ok(alice, [&](Scope& s) { return set_description(s, made.id, "front"); });
+  ok(alice, [&](Scope& s) { return set_delete_on_termination(s, made.id, false); });
+  ok(alice, [&](Scope& s) { return set_wants_public_ip(s, made.id, true); });
+  EXPECT_EQ(now().description, "front");
+  EXPECT_FALSE(now().delete_on_termination);
+  EXPECT_TRUE(now().wants_public_ip);
+  EXPECT_EQ(journal(made.id.str()), "+~~~~~");
+}
+
+TEST_F(Interfaces, KeepTheirGroupsWhenNewOnesCannotBe) {
+  const auto made = make_interface(alice, subnet_.id);
+  const auto foreign = make_group(alice, make_vpc(alice, "10.9.0.0/16").id);
+  const auto web = make_group(alice, vpc_.id, "web");
+  limit(alice, quota::Name::security_groups_per_interface, 1);
+  const auto setting = [&](std::vector<SecurityGroupId> groups) {
+    return code(alice, [&](Scope& s) { return set_groups(s, made.id, groups); });
+  };
+
+  EXPECT_EQ(setting({foreign.id}), Code::invalid_parameter_value);
+  EXPECT_EQ(setting({web.id, made.groups.at(0).id}), Code::security_groups_per_interface_limit_exceeded);
+  EXPECT_EQ(code(bob, [&](Scope& s) { return set_groups(s, made.id, {}); }),
+            Code::invalid_network_interface_id_not_found);
+
+  EXPECT_EQ(ok(alice, [&](Scope& s) { return find_interface(s, made.id); }).groups.at(0).name, "default");
+}
+
+TEST_F(Interfaces, StayUnattachedOnNoHostAfterTheirInstance) {
+  const auto made = make_interface(alice, subnet_.id);
+  EXPECT_EQ(code(alice, [&](Scope& s) { return delete_interface(s, made.id); }), Code::invalid_parameter_value);
+
+  ask(alice, [&](Scope& s) { return detach_interface(s, made.id), true; });
+
+  const auto left = ok(alice, [&](Scope& s) { return find_interface(s, made.id); });
+  EXPECT_TRUE(left.attachment.empty() && left.instance.empty());
+  EXPECT_EQ(left.private_ip, made.private_ip);
+  EXPECT_TRUE(ask(alice, [](Scope& s) { return attached_interfaces(s); }).empty());
+  EXPECT_EQ(
+      ask(alice, [](Scope& s) { return s.tx.number("SELECT count(*) FROM network_interface WHERE host = 'h1'"); }), 0);
+  ok(alice, [&](Scope& s) { return delete_interface(s, made.id); });
+  EXPECT_EQ(used(alice, quota::Name::network_interfaces), 0);
+  EXPECT_EQ(journal(made.id.str()), "+~-");
+}
+
 }  // namespace
 }  // namespace virga::network

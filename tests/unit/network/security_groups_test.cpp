@@ -121,6 +121,70 @@ TEST_F(SecurityGroups, RevokeByRuleId) {
             Code::invalid_security_group_rule_id_not_found);
 }
 
+TEST_F(SecurityGroups, ChangeRulesAllOrNothing) {
+  const auto vpc = make_vpc(alice);
+  const auto group = make_group(alice, vpc.id);
+  const auto made = allow(group.id, {tcp(22), tcp(80), tcp(443, "::/0"), from(group.id)});
+  const auto change = [&](const std::vector<RuleChange>& changes) {
+    return as(alice, [&](Scope& s) { return security_group_rules::modify(s, group.id, changes); });
+  };
+  const auto rule = [&](std::size_t i) {
+    return ok(alice, [&](Scope& s) { return security_group_rules::find(s, made[i].id); });
+  };
+  touched(vpc.id);
+
+  EXPECT_EQ(change({{made[0].id, tcp(23)}, {made[1].id, tcp(23)}}).error().code, Code::invalid_permission_duplicate);
+  EXPECT_EQ(change({{made[0].id, tcp(80)}}).error().code, Code::invalid_permission_duplicate);
+  EXPECT_EQ(change({{made[0].id, tcp(1)}, {made[0].id, tcp(2)}}).error().code, Code::invalid_parameter_value);
+  EXPECT_EQ(change({{made[0].id, tcp(22, "::/0")}}).error().code, Code::invalid_parameter_value);
+  EXPECT_EQ(change({{made[2].id, from(group.id)}}).error().code, Code::invalid_parameter_value);
+  EXPECT_EQ(change({{made[0].id, {tcp(1).rule, "a\nb"}}}).error().code, Code::invalid_parameter_value);
+  EXPECT_EQ(change({{SecurityGroupRuleId::generate(ids_), tcp(1)}}).error().code,
+            Code::invalid_security_group_rule_id_not_found);
+  EXPECT_FALSE(touched(vpc.id));
+  EXPECT_EQ(rule(0).rule, tcp(22).rule);
+
+  ASSERT_TRUE(change({{made[0].id, {tcp(80).rule, "web"}}, {made[1].id, tcp(22)}}));
+  EXPECT_EQ(rule(0).rule, tcp(80).rule);
+  EXPECT_EQ(rule(0).description, "web");
+  EXPECT_EQ(rule(1).rule, tcp(22).rule);
+  EXPECT_TRUE(touched(vpc.id));
+  EXPECT_EQ(journal(made[0].id.str()), "+~");
+}
+
+TEST_F(SecurityGroups, ChangeOnlyTheirOwnRules) {
+  const auto vpc = make_vpc(alice);
+  const auto group = make_group(alice, vpc.id);
+  const auto other = make_group(alice, vpc.id, "other");
+  const auto elsewhere = make_group(alice, make_vpc(alice).id);
+  const auto id = allow(group.id, {from(group.id)})[0].id;
+  const auto change = [&](const AccountId& account, const SecurityGroupId& of, const RuleRequest& wanted) {
+    return as(account, [&](Scope& s) { return security_group_rules::modify(s, of, {{id, wanted}}); });
+  };
+
+  EXPECT_EQ(change(alice, other.id, from(other.id)).error().code, Code::invalid_security_group_rule_id_not_found);
+  EXPECT_EQ(change(bob, group.id, from(other.id)).error().code, Code::invalid_group_not_found);
+  EXPECT_EQ(change(alice, group.id, from(elsewhere.id)).error().code, Code::invalid_group_not_found);
+  EXPECT_TRUE(change(alice, group.id, from(other.id)));
+}
+
+TEST_F(SecurityGroups, DescribeRulesAnew) {
+  const auto group = make_group(alice, make_vpc(alice).id);
+  const auto id = allow(group.id, {{tcp(22).rule, "old"}})[0].id;
+  const auto describe = [&](Direction direction, const std::optional<std::string>& text) {
+    return as(alice, [&](Scope& s) { return security_group_rules::describe(s, group.id, direction, {{id, text}}); });
+  };
+  const auto shown = [&] { return ok(alice, [&](Scope& s) { return security_group_rules::find(s, id); }).description; };
+
+  EXPECT_EQ(describe(Direction::egress, "new").error().code, Code::invalid_security_group_rule_id_not_found);
+  EXPECT_EQ(describe(Direction::ingress, "<new>").error().code, Code::invalid_parameter_value);
+  EXPECT_EQ(shown(), "old");
+  EXPECT_TRUE(describe(Direction::ingress, "new"));
+  EXPECT_EQ(shown(), "new");
+  EXPECT_TRUE(describe(Direction::ingress, std::nullopt));
+  EXPECT_EQ(shown(), std::nullopt);
+}
+
 TEST_F(SecurityGroups, ReferOnlyWithinTheirVpc) {
   const auto vpc = make_vpc(alice);
   const auto group = make_group(alice, vpc.id);

@@ -28,7 +28,7 @@ namespace virga::api {
 /// No filters, one page.
 class Everything final : public Selection {
  public:
-  bool matches(const ec2::Shape&, const void*) const override { return true; }
+  bool matches(const ec2::Shape&, const void*, const Hidden&) const override { return true; }
   const std::string& after() const override { return after_; }
   std::size_t room() const override { return 1000; }
   void took(std::string_view) override {}
@@ -188,7 +188,7 @@ class ComputeTest : public testing::Test {
   }
   void volumes_ready() {
     for (const auto& volume : ask(alice, [](Scope& scope) { return storage::placed_volumes(scope.tx); }))
-      must(as(alice, [&](Scope& scope) { return storage::observe_volume(scope, "h1", {volume, 1, true, 0, ""}); }));
+      must(as(alice, [&](Scope& scope) { return storage::observe_volume(scope, "h1", {volume, 1, true, 0, 0, ""}); }));
   }
   void removed(const InstanceId& id) {
     must(as(alice, [&](Scope& scope) {

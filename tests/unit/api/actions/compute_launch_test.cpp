@@ -157,7 +157,7 @@ TEST_F(ComputeTest, LaunchRefusesBadInput) {
   EXPECT_EQ(code([](R& r) { r.subnet_id = "subnet-00000000000000000"; }), Code::invalid_subnet_id_not_found);
   EXPECT_EQ(code([](R& r) { r.security_group_ids = {"sg-00000000000000000"}; }), Code::invalid_group_not_found);
   EXPECT_EQ(code([](R& r) { r.placement->availability_zone = "mars-1a"; }), Code::invalid_parameter_value);
-  EXPECT_EQ(code([](R& r) { r.ebs_optimized = true; }), Code::unsupported_operation);
+  EXPECT_EQ(code([](R& r) { r.kernel_id = "aki-1"; }), Code::unsupported_operation);
   EXPECT_EQ(code([](R& r) { r.credit_specification.emplace().cpu_credits = "many"; }), Code::invalid_parameter_value);
   EXPECT_EQ(code([](R& r) {
               r.max_count = 2;

@@ -33,9 +33,10 @@ class Volumes : public ComputeTest {
     request.device = device;
     return call<ec2::VolumeAttachment>(alice, "AttachVolume", request);
   }
-  Result<ec2::VolumeAttachment> detach(const VolumeId& volume) {
+  Result<ec2::VolumeAttachment> detach(const VolumeId& volume, bool force = false) {
     ec2::DetachVolumeRequest request;
     request.volume_id = volume.str();
+    if (force) request.force = true;
     return call<ec2::VolumeAttachment>(alice, "DetachVolume", request);
   }
   Result<ec2::NoOutput> remove(const AccountId& account, const VolumeId& volume) {
@@ -125,6 +126,25 @@ TEST_F(Volumes, DetachEndsOnlyWithAWordAboutTheNewDocument) {
   EXPECT_TRUE(look(volume).attachments.empty());
 }
 
+TEST_F(Volumes, AForcedDetachAsksTheGuestAndWaitsForIt) {
+  const auto instance = running();
+  const auto volume = available();
+  must(attach(volume, instance));
+  tell_hosts();
+  observe(running_with(instance, {{volume, true, ""}}));
+
+  EXPECT_EQ(*must(detach(volume)).state, "detaching");
+  EXPECT_EQ(*must(detach(volume, true)).state, "detaching");
+  tell_hosts();
+  observe(running_with(instance, {{volume, true, "The guest keeps it."}}));
+  EXPECT_EQ(*look(volume).attachments.at(0).state, "detaching");
+  EXPECT_EQ(remove(alice, volume).error().code, Code::volume_in_use);
+  must(call<ec2::StopInstancesResult>(alice, "StopInstances", naming<ec2::StopInstancesRequest>(instance)));
+  observe(instance, GuestState::stopped);
+
+  EXPECT_EQ(*look(volume).state, "available");
+}
+
 TEST_F(Volumes, StoppedInstanceTakesAndGivesBackVolumesAtOnce) {
   const auto instance = running();
   const auto volume = available();
@@ -211,7 +231,7 @@ TEST_F(Volumes, OtherAccountsVolumesDoNotExist) {
 TEST_F(Volumes, AHostsWordAboutAnotherHostsVolumeIsIgnored) {
   const auto id = create();
 
-  must(as(alice, [&](Scope& scope) { return storage::observe_volume(scope, "h2", {id, 1, true, 0, ""}); }));
+  must(as(alice, [&](Scope& scope) { return storage::observe_volume(scope, "h2", {id, 1, true, 0, 0, ""}); }));
 
   EXPECT_EQ(*look(id).state, "creating");
 }

@@ -79,6 +79,75 @@ TEST_F(NetworkSecurityGroups, LoseTheirFirstEgressRuleAsTerraformDoesIt) {
   ok("AuthorizeSecurityGroupEgress", all("IpRanges", "CidrIp", "0.0.0.0/0"));
 }
 
+TEST_F(NetworkSecurityGroups, ChangeARuleInPlace) {
+  const auto id = ok("AuthorizeSecurityGroupIngress", ssh()).text("securityGroupRuleId");
+  const auto change = [&](const Parameters& rule) {
+    Parameters request = {{"GroupId", group_}, {"SecurityGroupRule.1.SecurityGroupRuleId", id}};
+    for (const auto& [name, value] : rule) request.emplace_back("SecurityGroupRule.1.SecurityGroupRule." + name, value);
+    return request;
+  };
+  const Parameters ports = {{"IpProtocol", "udp"}, {"FromPort", "53"}, {"ToPort", "54"}};
+  const auto with = [&](const std::string& name, const std::string& value) {
+    auto rule = ports;
+    rule.emplace_back(name, value);
+    return rule;
+  };
+
+  EXPECT_EQ(ok("ModifySecurityGroupRules", change(with("CidrIpv4", "10.0.0.1/24"))).text("return"), "true");
+  const auto seen = ok("DescribeSecurityGroupRules", {{"SecurityGroupRuleId.1", id}});
+  EXPECT_EQ(seen.text("ipProtocol"), "udp");
+  EXPECT_EQ(seen.text("toPort"), "54");
+  EXPECT_EQ(seen.text("cidrIpv4"), "10.0.0.0/24");
+  EXPECT_FALSE(seen.has("<description>"));
+  EXPECT_EQ(code("ModifySecurityGroupRules", change(with("CidrIpv6", "::/0"))), "InvalidParameterValue");
+  EXPECT_EQ(code("ModifySecurityGroupRules", change(with("ReferencedGroupId", group_))), "InvalidParameterValue");
+  EXPECT_EQ(code("ModifySecurityGroupRules", change(with("PrefixListId", "pl-12345678"))), "UnsupportedOperation");
+  EXPECT_EQ(code("ModifySecurityGroupRules", change(ports)), "MissingParameter");
+  EXPECT_EQ(code("ModifySecurityGroupRules", change({})), "MissingParameter");
+  auto both = with("CidrIpv4", "10.0.0.0/8");
+  both.emplace_back("CidrIpv6", "::/0");
+  EXPECT_EQ(code("ModifySecurityGroupRules", change(both)), "InvalidParameterCombination");
+  EXPECT_EQ(code("ModifySecurityGroupRules", change(with("CidrIpv4", "10.0.0.0/8")), "bob"), "InvalidGroup.NotFound");
+}
+
+TEST_F(NetworkSecurityGroups, DescribeARuleAnewByIdOrByWhatItSays) {
+  const auto id = ok("AuthorizeSecurityGroupIngress", ssh()).text("securityGroupRuleId");
+  const auto described = [&] {
+    return ok("DescribeSecurityGroupRules", {{"SecurityGroupRuleId.1", id}}).text("description");
+  };
+  const std::string update = "UpdateSecurityGroupRuleDescriptionsIngress";
+  const Parameters by_id = {{"GroupId", group_},
+                            {"SecurityGroupRuleDescription.1.SecurityGroupRuleId", id},
+                            {"SecurityGroupRuleDescription.1.Description", "by id"}};
+
+  ok(update, by_id);
+  EXPECT_EQ(described(), "by id");
+  ok(update, ssh());
+  EXPECT_EQ(described(), "ssh");
+  ok(update, {by_id[0], by_id[1]});
+  EXPECT_EQ(described(), "");
+  EXPECT_EQ(code(update, ssh("10.0.0.0/9")), "InvalidPermission.NotFound");
+  EXPECT_EQ(code("UpdateSecurityGroupRuleDescriptionsEgress", by_id), "InvalidSecurityGroupRuleId.NotFound");
+  EXPECT_EQ(code("UpdateSecurityGroupRuleDescriptionsEgress", ssh()), "InvalidPermission.NotFound");
+  EXPECT_EQ(code(update, {{"GroupId", group_}}), "MissingParameter");
+  auto both = by_id;
+  for (const auto& each : ssh()) both.push_back(each);
+  both.erase(both.begin());
+  EXPECT_EQ(code(update, both), "InvalidParameterCombination");
+}
+
+TEST_F(NetworkSecurityGroups, AreFoundByTheNamesOfGroupsThatRulesReferTo) {
+  const auto other = make_group(vpc_, "db");
+  ok("AuthorizeSecurityGroupIngress",
+     {{"GroupId", other}, {"IpPermissions.1.IpProtocol", "-1"}, {"IpPermissions.1.Groups.1.GroupId", group_}});
+  const auto found = [&](const std::string& filter, const std::string& name) {
+    return ok("DescribeSecurityGroups", {{"Filter.1.Name", filter}, {"Filter.1.Value.1", name}}).text("groupName");
+  };
+  EXPECT_EQ(found("ip-permission.group-name", "we?"), "db");
+  EXPECT_EQ(found("ip-permission.group-name", "db"), "");
+  EXPECT_EQ(found("egress.ip-permission.group-name", "web"), "");
+}
+
 TEST_F(NetworkSecurityGroups, TakeTheFlatForm) {
   ok("AuthorizeSecurityGroupIngress",
      {{"GroupId", group_}, {"IpProtocol", "icmp"}, {"FromPort", "-1"}, {"ToPort", "-1"}, {"CidrIp", "0.0.0.0/0"}});

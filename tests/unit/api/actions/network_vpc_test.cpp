@@ -70,6 +70,21 @@ TEST_F(NetworkVpcs, DefaultOneIsMadeOnce) {
   EXPECT_EQ(ok("DescribeVpcs", {{"Filter.1.Name", "isDefault"}, {"Filter.1.Value.1", "true"}}).count("<vpcId>"), 1);
 }
 
+TEST_F(NetworkVpcs, SubnetsMapPublicAddressesWhenTold) {
+  const auto id = make_subnet(make_vpc());
+  const auto mapping = [&](const std::string& value) {
+    return ok("DescribeSubnets", {{"Filter.1.Name", "map-public-ip-on-launch"}, {"Filter.1.Value.1", value}});
+  };
+  ok("ModifySubnetAttribute", {{"SubnetId", id}, {"MapPublicIpOnLaunch.Value", "true"}});
+  EXPECT_EQ(mapping("true").text("subnetId"), id);
+  EXPECT_FALSE(mapping("false").has(id));
+  ok("ModifySubnetAttribute", {{"SubnetId", id}, {"MapPublicIpOnLaunch.Value", "false"}});
+  EXPECT_EQ(mapping("false").text("subnetId"), id);
+
+  ok("CreateDefaultVpc");
+  EXPECT_EQ(mapping("true").count("<defaultForAz>true</defaultForAz>"), 3) << "as EC2's default subnets do";
+}
+
 TEST_F(NetworkVpcs, SubnetsAreShownAndKept) {
   const auto vpc = make_vpc();
   const auto made =
@@ -81,8 +96,7 @@ TEST_F(NetworkVpcs, SubnetsAreShownAndKept) {
   const auto id = made.text("subnetId");
   EXPECT_EQ(made.text("subnetArn"), "arn:aws:ec2:us-east-1:111111111111:subnet/" + id);
   ok("ModifySubnetAttribute", {{"SubnetId", id}, {"MapPublicIpOnLaunch.Value", "false"}});
-  EXPECT_EQ(code("ModifySubnetAttribute", {{"SubnetId", id}, {"MapPublicIpOnLaunch.Value", "true"}}),
-            "UnsupportedOperation");
+  EXPECT_EQ(code("ModifySubnetAttribute", {{"SubnetId", id}, {"EnableDns64.Value", "true"}}), "UnsupportedOperation");
   EXPECT_EQ(code("ModifySubnetAttribute", {{"SubnetId", id}}), "InvalidParameterCombination");
   EXPECT_EQ(code("CreateSubnet", {{"VpcId", vpc}, {"CidrBlock", "10.0.1.0/25"}}), "InvalidSubnet.Conflict");
   const auto interface = make_interface(id);

@@ -162,6 +162,31 @@ TEST_F(Threat_A01, MissingMalformedAndForeignDatesAreRefused) {
     EXPECT_EQ(refusal(replace(request, "X-Amz-Date", bad)), Code::auth_failure) << bad;
 }
 
+/// Signed with a Date header in place of X-Amz-Date; the signature's own text has the date in one form only.
+HttpRequest signed_with_date(const std::string& header, const std::string& amz_date = "20261122T100000Z") {
+  auto request = unsigned_request();
+  request.headers.add("Date", header);
+  const std::vector<std::string> names = {"content-type", "date", "host"};
+  const CredentialScope scope{amz_date.substr(0, 8), "us-east-1", "ec2"};
+  const auto canonical = canonical_request(request, {}, names, sha256_hex(request.body)).value();
+  request.headers.add("Authorization", std::string(algorithm) + " Credential=" + test::key_id + "/" + scope.str() +
+                                           ", SignedHeaders=content-type;date;host, Signature=" +
+                                           signature(signing_key(test::secret, scope), amz_date, scope, canonical));
+  return request;
+}
+
+TEST_F(Threat_A01, ADateHeaderServesInPlaceOfXAmzDate) {
+  EXPECT_TRUE(verify(signed_with_date("Sun, 22 Nov 2026 10:00:00 GMT")));
+  EXPECT_TRUE(verify(signed_with_date("20261122T100000Z")));
+  EXPECT_EQ(refusal(signed_with_date("Sun, 22 Nov 2026 09:54:59 GMT", "20261122T095459Z")), Code::request_expired);
+  EXPECT_EQ(refusal(signed_with_date("Sun, 22 Nov 2026 09:59:59 GMT")), Code::auth_failure);
+  for (const auto* bad : {"", "Mon, 22 Nov 2026 10:00:00 GMT", "Sun, 22 Nov 2026 10:00:00 +0000", "22 Nov 2026"})
+    EXPECT_EQ(refusal(signed_with_date(bad)), Code::auth_failure) << bad;
+  auto both = signed_request();
+  both.headers.add("Date", "Sun, 22 Nov 2026 01:00:00 GMT");
+  EXPECT_TRUE(verify(both)) << "X-Amz-Date counts where both are given";
+}
+
 TEST_F(Threat_A01, TheScopesDateMustBeTheRequestsDay) {
   clock.set(parse_iso8601("2026-11-23T00:01:00Z").value());
   auto request = signed_request({.time = parse_iso8601("2026-11-22T23:59:00Z").value()});

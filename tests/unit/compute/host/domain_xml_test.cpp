@@ -228,6 +228,12 @@ TEST(DomainXml, FindsOneDiskByItsVolume) {
   EXPECT_FALSE(find_disk(xml_of(guest()), VolumeId::trusted("vol-0123456789abcdef2")));
 }
 
+TEST(DomainXml, KnowsADiskByLibvirtsName) {
+  EXPECT_EQ(find_disk_target(xml_of(guest()), data), "vdb");
+  EXPECT_FALSE(find_disk_target(xml_of(guest()), VolumeId::trusted("vol-0123456789abcdef2")));
+  EXPECT_FALSE(find_disk_target("<domain", data));
+}
+
 TEST(DomainXml, APluggedDiskIsTheDefinedOneWithoutBootOrder) {
   const auto plugged = disk_xml({data, "/volumes/data.qcow2", 1}, settings()).value();
 

@@ -41,7 +41,9 @@ WantedInstance instance(char last_digit = '0', const std::string& address = "172
              .vpc = VpcId::trusted("vpc-0123456789abcdef0"),
              .vpc_cidr = "172.31.0.0/16",
              .security_groups = {"default", "web"},
-             .security_group_ids = {"sg-0123456789abcdef0", "sg-0123456789abcdef1"}}};
+             .security_group_ids = {"sg-0123456789abcdef0", "sg-0123456789abcdef1"},
+             .public_ip = {},
+             .public_hostname = {}}};
   return wanted;
 }
 
@@ -114,6 +116,24 @@ TEST_F(MetadataServiceTest, DescribesEachInterface) {
   EXPECT_EQ(body(mac + "subnet-ipv4-cidr-block"), "172.31.0.0/20");
   EXPECT_EQ(body(mac + "vpc-ipv4-cidr-blocks"), "172.31.0.0/16");
   EXPECT_EQ(body(mac + "security-group-ids"), "sg-0123456789abcdef0\nsg-0123456789abcdef1");
+}
+
+TEST_F(MetadataServiceTest, TellsOfAPublicAddressWhileThereIsOne) {
+  const std::string nic = "meta-data/network/interfaces/macs/02:00:00:00:00:01/";
+  for (const auto* path : {"meta-data/public-ipv4", "meta-data/public-hostname"}) EXPECT_EQ(get(path).status, 404);
+  for (const auto* leaf : {"public-ipv4s", "public-hostname", "ipv4-associations/"})
+    EXPECT_EQ(get(nic + leaf).status, 404) << leaf;
+
+  wanted_.metadata.nics[0].public_ip = "203.0.113.7";
+  EXPECT_EQ(body("meta-data/public-ipv4"), "203.0.113.7");
+  EXPECT_EQ(body(nic + "public-ipv4s"), "203.0.113.7");
+  EXPECT_EQ(body(nic + "ipv4-associations/"), "203.0.113.7");
+  EXPECT_EQ(body(nic + "ipv4-associations/203.0.113.7"), "172.31.0.10");
+  EXPECT_EQ(get("meta-data/public-hostname").status, 404) << "the VPC gives no public names";
+
+  wanted_.metadata.nics[0].public_hostname = "ec2-203-0-113-7.compute-1.amazonaws.com";
+  EXPECT_EQ(body("meta-data/public-hostname"), "ec2-203-0-113-7.compute-1.amazonaws.com");
+  EXPECT_EQ(body(nic + "public-hostname"), "ec2-203-0-113-7.compute-1.amazonaws.com");
 }
 
 TEST_F(MetadataServiceTest, ListsDirectoriesAsEc2Does) {

@@ -28,12 +28,21 @@ class SimulatedHypervisorTest : public ::testing::Test {
   void restart() {
     hypervisor_.reset();
     faults_ = std::make_unique<Faults>();
-    auto made = SimulatedHypervisor::create(
-        {.directory = directory_, .cpus = 2, .memory_mib = 1024, .latencies = {}, .watch_clock = false}, clock_,
-        *faults_);
+    auto made =
+        SimulatedHypervisor::create({.directory = directory_,
+                                     .cpus = 2,
+                                     .memory_mib = 1024,
+                                     .latencies = {},
+                                     .grow_volume = [this](const VolumeId& volume, std::uint64_t gib) -> Result<void> {
+                                       grown_[volume] = gib;
+                                       return {};
+                                     },
+                                     .watch_clock = false},
+                                    clock_, *faults_);
     ASSERT_TRUE(made);
     hypervisor_ = std::move(*made);
   }
+  std::map<VolumeId, std::uint64_t> grown_;
   static DomainSpec spec(const InstanceId& id, const VolumeId& disk) {
     DomainSpec spec;
     spec.id = id;
@@ -57,6 +66,16 @@ class SimulatedHypervisorTest : public ::testing::Test {
   std::unique_ptr<Faults> faults_;
   std::unique_ptr<SimulatedHypervisor> hypervisor_;
 };
+
+TEST_F(SimulatedHypervisorTest, GrowsOnlyDisksOfAGuestThatIsOn) {
+  EXPECT_EQ(hypervisor_->resize_disk(guest, root_disk, 4).error().code, Code::incorrect_state);
+  run(guest, root_disk);
+
+  EXPECT_TRUE(hypervisor_->resize_disk(guest, root_disk, 4));
+  EXPECT_EQ(hypervisor_->resize_disk(guest, data_disk, 4).error().code, Code::incorrect_state);
+
+  EXPECT_EQ(grown_, (std::map<VolumeId, std::uint64_t>{{root_disk, 4}}));
+}
 
 TEST_F(SimulatedHypervisorTest, GuestsOutliveTheProcess) {
   run(guest, root_disk);

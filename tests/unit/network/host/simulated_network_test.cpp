@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "tests/unit/network/host/sample_vpc.h"
+
 namespace virga::network {
 namespace {
 
@@ -85,6 +87,20 @@ TEST_F(SimulatedNetworkTest, ForgetsWhatItIsToldToForget) {
   EXPECT_FALSE(network_->is_plugged(vpc_, eni));
   ASSERT_TRUE(faults_->inject({.kind = FaultKind::forget, .object = vpc_.id.str(), .count = 1, .delay = {}}));
   EXPECT_TRUE(network_->vpcs().empty());
+}
+
+TEST_F(SimulatedNetworkTest, KnowsWhichPublicAddressesWouldAnswer) {
+  auto vpc = sample_vpc();
+  vpc.generation = 1;
+  vpc.internet_gateway = true;
+  vpc.addresses = {{"203.0.113.10", "10.9.1.10"}, {"203.0.113.12", "10.9.2.11"}};
+  ASSERT_TRUE(network_->apply(vpc));
+  restart();
+  EXPECT_EQ(network_->vpcs()[0].addresses, (std::map<std::string, std::string>{{"203.0.113.10", "10.9.1.10"}}));
+
+  vpc.internet_gateway = false;
+  ASSERT_TRUE(network_->apply(vpc));
+  EXPECT_TRUE(network_->vpcs()[0].addresses.empty());
 }
 
 }  // namespace

@@ -22,6 +22,12 @@ class FakeTools final : public CommandRunner {
     commands.push_back(command.argv);
     if (next_result.exit_code != 0) return next_result;
     const auto& argv = command.argv;
+    if (std::find(argv.begin(), argv.end(), "resize") != argv.end()) {
+      const auto bind = std::find(argv.begin(), argv.end(), "--bind");
+      std::fstream volume(*(bind + 1), std::ios::binary | std::ios::in | std::ios::out);
+      volume.seekp(24) << Bytes(8).big64(0, std::stoull(argv.back()) << 30).str();
+      return CommandResult{};
+    }
     if (argv[0] == "bwrap") {
       const auto output = *(std::find(argv.begin(), argv.end(), "--bind") + 1) + "/" + converted_name;
       std::ofstream(output, std::ios::binary) << converted.str();
@@ -81,6 +87,34 @@ TEST_F(Qcow2BackendTest, CreatesAnEmptyVolumeOnce) {
   EXPECT_EQ(volumes->front().id, volume_id);
   EXPECT_TRUE(volumes->front().ready);
   EXPECT_EQ(backend_->path(volume_id), directory_.path("storage/volumes/vol-0123456789abcdef0.qcow2"));
+}
+
+TEST_F(Qcow2BackendTest, GrowsAVolumeOnceAndNeverShrinksIt) {
+  ASSERT_TRUE(backend_->create(volume(2)).has_value());
+  EXPECT_EQ(backend_->list()->front().size_gib, 1U) << "what the header says, which is the tool's";
+
+  ASSERT_TRUE(backend_->resize(volume_id, 4).has_value());
+  ASSERT_TRUE(backend_->resize(volume_id, 4).has_value());
+  ASSERT_TRUE(backend_->resize(volume_id, 3).has_value());
+
+  EXPECT_EQ(backend_->list()->front().size_gib, 4U);
+  ASSERT_EQ(tools_.commands.size(), 2U);
+  const auto& argv = tools_.commands.back();
+  EXPECT_EQ(argv.front(), "bwrap");
+  EXPECT_EQ(argv.back(), "4G");
+  EXPECT_NE(argv.at(argv.size() - 2).find(R"("driver":"qcow2")"), std::string::npos);
+  EXPECT_NE(argv.at(argv.size() - 2).find(R"("backing":null)"), std::string::npos);
+  EXPECT_EQ(mode_of("volumes/vol-0123456789abcdef0.qcow2"), 0600U);
+}
+
+TEST_F(Qcow2BackendTest, AVolumeThatCannotGrowStaysAsItWas) {
+  EXPECT_EQ(backend_->resize(volume_id, 4).error().code, Code::incorrect_state);
+  ASSERT_TRUE(backend_->create(volume(2)).has_value());
+  tools_.next_result.exit_code = 1;
+
+  EXPECT_FALSE(backend_->resize(volume_id, 4).has_value());
+
+  EXPECT_EQ(backend_->list()->front().size_gib, 1U);
 }
 
 TEST_F(Qcow2BackendTest, RemovesAVolumeAndFreesItsSpace) {

@@ -66,6 +66,17 @@ TEST_F(SimulatedVolumesTest, RefusesFilesThatAreNone) {
   EXPECT_FALSE(volumes_->import_image(ami, file("")));
 }
 
+TEST_F(SimulatedVolumesTest, GrowsAVolumeAndNeverShrinksIt) {
+  ASSERT_TRUE(volumes_->create(wanted(first, 2)));
+  ASSERT_TRUE(volumes_->resize(first, 4));
+  ASSERT_TRUE(volumes_->resize(first, 3));
+  restart();
+  EXPECT_EQ(volumes_->list().value().at(0).size_gib, 4U);
+  EXPECT_EQ(volumes_->resize(first, 11).error().code, Code::insufficient_volume_capacity);
+  EXPECT_EQ(volumes_->resize(second, 2).error().code, Code::incorrect_state);
+  EXPECT_EQ(volumes_->list().value().at(0).size_gib, 4U);
+}
+
 TEST_F(SimulatedVolumesTest, HasTheRoomItWasTold) {
   ASSERT_TRUE(volumes_->create(wanted(first, 8)));
   EXPECT_EQ(volumes_->create(wanted(second, 3)).error().code, Code::insufficient_volume_capacity);

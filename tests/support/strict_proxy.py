@@ -1,0 +1,93 @@
+"""Stands between an installation and clients other than boto3, and holds every answer they get against the model.
+
+    with StrictProxy(virga) as proxy:
+        ...                             # clients made here are sent through it, by virga.endpoint
+    proxy.refused                       # (action, error code) -> how often
+
+Leaving it fails when an answer was not of the model.
+"""
+import collections
+import http.client
+import http.server
+import threading
+import urllib.parse
+
+import strict_xml
+
+HOP_BY_HOP = ("connection", "keep-alive", "content-length", "transfer-encoding", "date", "server")
+
+
+class StrictProxy:
+    def __init__(self, virga):
+        self.virga = virga
+        self.behind = urllib.parse.urlsplit(virga.endpoint)
+        self.checked, self.refused, self.wrong = collections.Counter(), collections.Counter(), []
+
+    def __enter__(self):
+        class Handler(Passing):
+            proxy = self
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        self.before = self.virga.endpoint
+        self.virga.endpoint = "http://127.0.0.1:%d" % self.server.server_address[1]
+        return self
+
+    def __exit__(self, kind, *_):
+        self.virga.endpoint = self.before
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+        if kind is None and self.wrong:
+            raise AssertionError("answers that are not of the model: %s" % self.wrong[:10])
+
+    def look_at(self, request, status, answer):
+        fields = dict(urllib.parse.parse_qsl(request.decode()))
+        action = fields.get("Action", "")
+        if not fields.get("Version", "").startswith("2016"):
+            return  # STS has forms of its own
+        try:
+            said = strict_xml.check(action, status, answer)
+        except strict_xml.Wrong as why:
+            self.wrong.append(str(why))
+            return
+        self.checked[action] += 1
+        if status >= 300:
+            self.refused[action, said["Code"]] += 1
+
+
+class Passing(http.server.BaseHTTPRequestHandler):
+    """One client's connection, passed on to a connection of its own. The host header stays: it is signed."""
+
+    protocol_version = "HTTP/1.1"
+    proxy = None
+
+    def setup(self):
+        super().setup()
+        self.onward = http.client.HTTPConnection(self.proxy.behind.hostname, self.proxy.behind.port, timeout=120)
+
+    def finish(self):
+        self.onward.close()
+        super().finish()
+
+    def do_POST(self):
+        request = self.rfile.read(int(self.headers["Content-Length"]))
+        self.onward.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in HOP_BY_HOP or name.lower() == "content-length":
+                self.onward.putheader(name, value)
+        self.onward.endheaders(request)
+        response = self.onward.getresponse()
+        answer = response.read()
+        self.proxy.look_at(request, response.status, answer)
+        self.send_response_only(response.status)
+        for name, value in response.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
