@@ -141,8 +141,6 @@ def provocations(w):
         ("InvalidAddress.NotFound", "DescribeAddresses", dict(PublicIps=["192.0.2.77"])),
         ("InvalidInstanceAttributeValue", "ModifyInstanceAttribute", dict(InstanceId=w.stopped, InstanceType={"Value": "x9.huge"})),
         ("InvalidVolumeModification.NotFound", "DescribeVolumesModifications", dict(VolumeIds=[w.volume])),
-        ("InstanceCreditSpecification.NotSupported", "ModifyInstanceCreditSpecification", dict(
-            InstanceCreditSpecifications=[{"InstanceId": w.running, "CpuCredits": "nonsense"}])),
     ]
 
 
