@@ -46,7 +46,7 @@ struct Config {
   std::string region = "us-east-1";
   std::vector<std::string> zones = {"a", "b", "c"};  ///< suffixes; the zone is region + suffix
   // [network]
-  std::vector<std::string> public_cidrs = {"203.0.113.0/24"};  ///< blocks of public addresses
+  std::vector<std::string> public_cidrs = {"198.18.0.0/15"};  ///< blocks of public addresses
   // [control]
   std::string control_user = "virga";  ///< who may speak to the host role, besides root
   // [host]

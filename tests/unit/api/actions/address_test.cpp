@@ -41,18 +41,18 @@ TEST_F(AddressActions, AllocateAnswersWhatClientsKeep) {
   const auto answer = ok("AllocateAddress", {{"Domain", "vpc"},
                                              {"PublicIpv4Pool", "amazon"},
                                              {"NetworkBorderGroup", "us-east-1"},
-                                             {"Address", "203.0.113.9"},
+                                             {"Address", "198.18.0.9"},
                                              {"TagSpecification.1.ResourceType", "elastic-ip"},
                                              {"TagSpecification.1.Tag.1.Key", "Name"},
                                              {"TagSpecification.1.Tag.1.Value", "front"}});
 
   EXPECT_TRUE(answer.text("allocationId").starts_with("eipalloc-"));
-  EXPECT_EQ(answer.text("publicIp"), "203.0.113.9");
+  EXPECT_EQ(answer.text("publicIp"), "198.18.0.9");
   EXPECT_EQ(answer.text("domain"), "vpc");
   EXPECT_EQ(answer.text("publicIpv4Pool"), "amazon");
   EXPECT_EQ(answer.text("networkBorderGroup"), "us-east-1");
   const auto seen = ok("DescribeAddresses", {{"AllocationId.1", answer.text("allocationId")}});
-  EXPECT_EQ(seen.text("publicIp"), "203.0.113.9");
+  EXPECT_EQ(seen.text("publicIp"), "198.18.0.9");
   EXPECT_TRUE(seen.has("<tagSet><item><key>Name</key><value>front</value></item></tagSet>"));
   EXPECT_FALSE(seen.has("<associationId>"));
   EXPECT_FALSE(seen.has("<instanceId>"));
