@@ -138,7 +138,7 @@ class RealGuests(unittest.TestCase):
         size = "cat /sys/block/vdb/size; true"
         wait_for("the disk in the guest", lambda: mine.ssh(guest, size).stdout.strip() == str(1 << 21))
         mine.ssh(guest, "dd if=/dev/urandom of=/dev/vdb bs=1M count=16 seek=1000 conv=notrunc && sync")
-        sha = "dd if=/dev/vdb bs=1M count=1024 2>/dev/null | sha256sum"
+        sha = "dd if=/dev/vdb bs=1M count=16 skip=1000 2>/dev/null | sha256sum"
         before = mine.ssh(guest, sha).stdout
 
         def grow(v, gib):
