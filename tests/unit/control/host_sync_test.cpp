@@ -37,7 +37,8 @@ class MemoryHost final : public hostapi::Host {
     state.accelerator = "simulated";
     state.capacity = {64, 65536, 1000};
     for (const auto& [id, vpc] : vpcs) state.vpcs.push_back({vpc.id, vpc.generation, ""});
-    for (const auto& [id, volume] : volumes) state.volumes.push_back({volume.id, volume.generation, true, 0, ""});
+    for (const auto& [id, volume] : volumes)
+      state.volumes.push_back({.id = volume.id, .generation = volume.generation, .ready = true, .size_gib = volume.size_gib, .problem = ""});
     for (const auto& [id, instance] : instances) state.instances.push_back(observed(instance));
     return state;
   }
