@@ -88,11 +88,55 @@ int list(const Context& context, const std::string& path, const Options& options
   return 0;
 }
 
+void add_json(CLI::App* command, const std::shared_ptr<Options>& o) {
+  command->add_flag("--json", o->json, "Print JSON");
+}
+
+void add_keys(CLI::App& app, const Context& context, int& code, const std::shared_ptr<Options>& o) {
+  auto* key = app.add_subcommand("key", "Access keys")->require_subcommand(1);
+  auto* add_key = key->add_subcommand("create", "Make an access key; its secret is shown once");
+  add_key->add_option("user", o->name, "User")->required();
+  add_key->add_option("--account", o->account, "Account, by name or id");
+  add_key->add_option("--format", o->format, "What to print, for scripts: '{access} {secret} {account}'");
+  add_key->add_flag("--save", o->save, "Keep the key for 'virga env' (mode 0600)");
+  add_json(add_key, o);
+  add_key->callback([&context, &code, o] {
+    const auto made = AdminClient(context.paths).post("/admin/v1/keys", {{"account", o->account}, {"user", o->name}});
+    if (!made) return void(code = failed(made.error()));
+    const auto saved = save_if_wanted(context, *o, o->account, *made);
+    code = saved ? print_key(*made, *o) : failed(saved.error());
+  });
+  const auto change = [&](const char* verb, const char* help, const std::string& path, const nlohmann::json& with) {
+    auto* command = key->add_subcommand(verb, help);
+    command->add_option("key", o->name, "Access key id")->required();
+    command->add_option("--account", o->account, "Account, by name or id");
+    add_json(command, o);
+    command->callback([&context, &code, o, path, with] {
+      nlohmann::json body = with;
+      body["account"] = o->account;
+      body["access_key_id"] = o->name;
+      const auto done = AdminClient(context.paths).post(path, body);
+      if (!done) code = failed(done.error());
+      else if (o->json) print_json(*done);
+    });
+  };
+  change("disable", "Refuse the key from now on", "/admin/v1/keys/active", {{"active", false}});
+  change("enable", "Accept a disabled key again", "/admin/v1/keys/active", {{"active", true}});
+  change("delete", "Remove the key for good", "/admin/v1/keys/delete", nlohmann::json::object());
+  auto* keys = key->add_subcommand("list", "Access keys of a user");
+  keys->add_option("user", o->name, "User")->required();
+  keys->add_option("--account", o->account, "Account, by name or id");
+  add_json(keys, o);
+  keys->callback([&context, &code, o] {
+    code = list(context, "/admin/v1/keys?account=" + o->account + "&user=" + o->name, *o, {"access_key_id", "active"});
+  });
+}
+
 }  // namespace
 
 void add_identity(CLI::App& app, const Context& context, int& code) {
   const auto o = std::make_shared<Options>();
-  const auto json = [o](CLI::App* command) { command->add_flag("--json", o->json, "Print JSON"); };
+  const auto json = [o](CLI::App* command) { add_json(command, o); };
   auto* account = app.add_subcommand("account", "Accounts")->require_subcommand(1);
   auto* create = account->add_subcommand("create", "Make an account with an administrator, a key and a default VPC");
   create->add_option("name", o->name, "Name of the account")->required();
@@ -123,44 +167,7 @@ void add_identity(CLI::App& app, const Context& context, int& code) {
   users->callback([&context, &code, o] {
     code = list(context, "/admin/v1/users?account=" + o->account, *o, {"name", "role", "arn", "created"});
   });
-
-  auto* key = app.add_subcommand("key", "Access keys")->require_subcommand(1);
-  auto* add_key = key->add_subcommand("create", "Make an access key; its secret is shown once");
-  add_key->add_option("user", o->name, "User")->required();
-  add_key->add_option("--account", o->account, "Account, by name or id");
-  add_key->add_option("--format", o->format, "What to print, for scripts: '{access} {secret} {account}'");
-  add_key->add_flag("--save", o->save, "Keep the key for 'virga env' (mode 0600)");
-  json(add_key);
-  add_key->callback([&context, &code, o] {
-    const auto made = AdminClient(context.paths).post("/admin/v1/keys", {{"account", o->account}, {"user", o->name}});
-    if (!made) return void(code = failed(made.error()));
-    const auto saved = save_if_wanted(context, *o, o->account, *made);
-    code = saved ? print_key(*made, *o) : failed(saved.error());
-  });
-  const auto change = [&](const char* verb, const char* help, const std::string& path, const nlohmann::json& with) {
-    auto* command = key->add_subcommand(verb, help);
-    command->add_option("key", o->name, "Access key id")->required();
-    command->add_option("--account", o->account, "Account, by name or id");
-    json(command);
-    command->callback([&context, &code, o, path, with] {
-      nlohmann::json body = with;
-      body["account"] = o->account;
-      body["access_key_id"] = o->name;
-      const auto done = AdminClient(context.paths).post(path, body);
-      if (!done) code = failed(done.error());
-      else if (o->json) print_json(*done);
-    });
-  };
-  change("disable", "Refuse the key from now on", "/admin/v1/keys/active", {{"active", false}});
-  change("enable", "Accept a disabled key again", "/admin/v1/keys/active", {{"active", true}});
-  change("delete", "Remove the key for good", "/admin/v1/keys/delete", nlohmann::json::object());
-  auto* keys = key->add_subcommand("list", "Access keys of a user");
-  keys->add_option("user", o->name, "User")->required();
-  keys->add_option("--account", o->account, "Account, by name or id");
-  json(keys);
-  keys->callback([&context, &code, o] {
-    code = list(context, "/admin/v1/keys?account=" + o->account + "&user=" + o->name, *o, {"access_key_id", "active"});
-  });
+  add_keys(app, context, code, o);
 }
 
 }  // namespace virga::cli
