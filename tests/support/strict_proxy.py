@@ -7,6 +7,7 @@
 Leaving it fails when an answer was not of the model.
 """
 import collections
+import contextlib
 import http.client
 import http.server
 import threading
@@ -58,36 +59,31 @@ class StrictProxy:
 
 
 class Passing(http.server.BaseHTTPRequestHandler):
-    """One client's connection, passed on to a connection of its own. The host header stays: it is signed."""
+    """One client's connection. Each request goes on by a connection of its own; the host header stays, for it is signed."""
 
     protocol_version = "HTTP/1.1"
     proxy = None
 
-    def setup(self):
-        super().setup()
-        self.onward = http.client.HTTPConnection(self.proxy.behind.hostname, self.proxy.behind.port, timeout=120)
-
-    def finish(self):
-        self.onward.close()
-        super().finish()
-
     def do_POST(self):
         request = self.rfile.read(int(self.headers["Content-Length"]))
-        self.onward.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            if name.lower() not in HOP_BY_HOP or name.lower() == "content-length":
-                self.onward.putheader(name, value)
-        self.onward.endheaders(request)
-        response = self.onward.getresponse()
-        answer = response.read()
+        behind = self.proxy.behind
+        with contextlib.closing(http.client.HTTPConnection(behind.hostname, behind.port, timeout=120)) as onward:
+            onward.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in HOP_BY_HOP or name.lower() == "content-length":
+                    onward.putheader(name, value)
+            onward.endheaders(request)
+            response = onward.getresponse()
+            answer = response.read()
         self.proxy.look_at(request, response.status, answer)
         self.send_response_only(response.status)
         for name, value in response.getheaders():
             if name.lower() not in HOP_BY_HOP:
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        with contextlib.suppress(ConnectionError):  # a client that has gone
+            self.end_headers()
+            self.wfile.write(answer)
 
     def log_message(self, *_):
         pass

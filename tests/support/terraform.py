@@ -8,7 +8,8 @@ never one fetched from a registry.
         stack.destroy()
 
 A provider that was started once serves every command of a test, for its start costs seconds of a processor. It belongs to
-one account, whose environment it has. A stack without one starts its own for each command, as users' do.
+one account, whose environment it has, and goes by the settings it was given last: stacks side by side share one only if
+their provider blocks are alike. A stack without one starts its own for each command, as users' do.
 """
 import glob
 import json
@@ -145,31 +146,40 @@ class Stack:
         return self.finish(("plan", "-detailed-exitcode", *arguments, *self.options()), (0, 2))[0]
 
     def planned(self):
-        """What a plan would do: address -> its actions, e.g. ("update",) or ("delete", "create")."""
-        self.run("plan", "-out=wanted", *self.options())
-        changes = json.loads(self.run("show", "-json", "wanted"))["resource_changes"]
-        return {c["address"]: tuple(c["change"]["actions"]) for c in changes if c["change"]["actions"] not in (["no-op"], ["read"])}
+        """What a plan would do, kept in the file "wanted": address -> create, update, replace or delete."""
+        found = {}
+        for line in self.run("plan", "-json", "-out=wanted", *self.options()).splitlines():
+            said = json.loads(line) if line.startswith("{") else {}
+            if said.get("type") == "planned_change" and said["change"]["action"] not in ("noop", "read", "import"):
+                found[said["change"]["resource"]["addr"]] = said["change"]["action"]
+        return found
 
     def destroy(self, parallelism=10):
         return self.run("destroy", "-auto-approve", "-parallelism=%d" % parallelism, *self.options())
 
+    def state(self):
+        with open(os.path.join(self.folder, "terraform.tfstate")) as file:
+            return json.load(file)
+
     def output(self):
-        return {k: v["value"] for k, v in json.loads(self.run("output", "-json")).items()}
+        return {name: output["value"] for name, output in self.state()["outputs"].items()}
 
     def resources(self):
         """(address, type, attributes) of every managed resource in the state."""
-        def walk(module):
-            for resource in module.get("resources", ()):
-                if resource["mode"] == "managed":
-                    yield resource["address"], resource["type"], resource["values"]
-            for child in module.get("child_modules", ()):
-                yield from walk(child)
-        state = json.loads(self.run("show", "-json"))
-        return list(walk(state.get("values", {}).get("root_module", {})))
+        found = []
+        for resource in self.state()["resources"]:
+            for instance in resource["instances"] if resource["mode"] == "managed" else ():
+                address = "%s.%s" % (resource["type"], resource["name"])
+                if "module" in resource:
+                    address = resource["module"] + "." + address
+                if "index_key" in instance:
+                    address += "[%s]" % json.dumps(instance["index_key"])
+                found.append((address, resource["type"], instance["attributes"]))
+        return found
 
     def import_all(self):
         """Loses the state and takes every resource in again by import, as if they had been made by other means. Returns what
-        the apply did to them beyond that: address -> actions."""
+        the apply did to them beyond that: address -> what."""
         lines = ["import {\n  to = %s\n  id = %s\n}\n" % (address, json.dumps(import_id(kind, values)))
                  for address, kind, values in self.resources()]
         os.rename(os.path.join(self.folder, "terraform.tfstate"), os.path.join(self.folder, "lost.tfstate"))

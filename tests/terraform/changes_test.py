@@ -40,13 +40,13 @@ def setUpModule():
 class Changes(unittest.TestCase):
     """One stack through its life, in the order of the names."""
 
-    def instance(self):
-        return ec2.describe_instances(InstanceIds=[stack.output()["facts"]["instance"]])["Reservations"][0]["Instances"][0]
+    def instance(self, name="instance"):
+        return ec2.describe_instances(InstanceIds=[stack.output()["facts"][name]])["Reservations"][0]["Instances"][0]
 
     def test_1_everything_changes_in_place(self):
         facts = stack.output()["facts"]
         stack.variables.update(IN_PLACE)
-        self.assertEqual({a: c for a, c in stack.planned().items() if c != ("update",)}, {})
+        self.assertEqual({a: c for a, c in stack.planned().items() if c != "update"}, {})
         stack.apply(parallelism=50)
         self.assertEqual(stack.output()["facts"], facts)
         self.assertEqual(stack.plan(), terraform.NOTHING_TO_DO)
@@ -56,13 +56,15 @@ class Changes(unittest.TestCase):
         self.assertEqual(instance["InstanceType"], "t3.small")
         self.assertEqual({g["GroupId"] for g in instance["SecurityGroups"]}, {facts["one"], facts["two"]})
         self.assertEqual(instance["SourceDestCheck"], False)
-        self.assertEqual(instance["Monitoring"]["State"], "enabled")
-        self.assertEqual(instance["MetadataOptions"]["HttpTokens"], "optional")
+        other = self.instance("other")
+        self.assertEqual(other["State"]["Name"], "running")
+        self.assertEqual(other["Monitoring"]["State"], "enabled")
+        self.assertEqual(other["MetadataOptions"]["HttpTokens"], "optional")
         rule = ec2.describe_security_group_rules(SecurityGroupRuleIds=[facts["rule"]])["SecurityGroupRules"][0]
         self.assertEqual((rule["FromPort"], rule["Description"]), (2222, "port 2222"))
         sizes = {v["VolumeId"]: v["Size"] for v in ec2.describe_volumes()["Volumes"]}
         self.assertEqual(sizes[facts["volume"]], 3)
-        self.assertEqual(sizes[instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]], 2)
+        self.assertEqual(sizes[self.instance("third")["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]], 2)
 
     def test_2_what_others_changed_is_noticed_and_healed(self):
         facts = stack.output()["facts"]
@@ -79,10 +81,10 @@ class Changes(unittest.TestCase):
 
         planned = stack.planned()
 
-        self.assertEqual(planned, {"aws_vpc.this": ("update",), "aws_instance.this": ("update",), "aws_route.out": ("create",),
-                                   "aws_vpc_security_group_ingress_rule.one": ("create",),
-                                   "aws_security_group.two": ("update",), "aws_eip.this": ("create",),
-                                   "aws_ebs_volume.this": ("create",)})
+        self.assertEqual(planned, {"aws_vpc.this": "update", "aws_instance.this": "update", "aws_route.out": "create",
+                                   "aws_vpc_security_group_ingress_rule.one": "create",
+                                   "aws_security_group.two": "update", "aws_eip.this": "create",
+                                   "aws_ebs_volume.this": "create"})
         stack.run("apply", "-auto-approve", "wanted")
         self.assertEqual(stack.plan(), terraform.NOTHING_TO_DO)
         self.assertEqual(self.instance()["InstanceId"], facts["instance"])
@@ -94,9 +96,9 @@ class Changes(unittest.TestCase):
 
         planned = stack.planned()
 
-        self.assertEqual(planned["aws_subnet.this"], ("delete", "create"))
-        self.assertEqual(planned["aws_instance.this"], ("delete", "create"))
-        self.assertEqual(planned["aws_security_group.one"], ("create", "delete"))
+        self.assertEqual(planned["aws_subnet.this"], "replace")
+        self.assertEqual(planned["aws_instance.this"], "replace")
+        self.assertEqual(planned["aws_security_group.one"], "replace")
         stack.run("apply", "-auto-approve", "wanted")
         self.assertEqual(stack.plan(), terraform.NOTHING_TO_DO)
         after = stack.output()["facts"]
@@ -109,7 +111,7 @@ class Changes(unittest.TestCase):
         ec2.terminate_instances(InstanceIds=[facts["instance"]])
         ec2.get_waiter("instance_terminated").wait(InstanceIds=[facts["instance"]],
                                                    WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-        self.assertEqual(stack.planned(), {"aws_instance.this": ("create",)})
+        self.assertEqual(stack.planned(), {"aws_instance.this": "create"})
 
     def test_5_destroy_leaves_the_account_as_it_was(self):
         stack.destroy(parallelism=50)

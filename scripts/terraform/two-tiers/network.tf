@@ -64,7 +64,7 @@ resource "aws_vpc_security_group_egress_rule" "web" {
 
 resource "aws_security_group" "database" {
   name_prefix = "database-"
-  description = "The database's port, for web servers"
+  description = "PostgreSQL, for the web tier"
   vpc_id      = aws_vpc.this.id
   tags        = { Name = "database" }
 }

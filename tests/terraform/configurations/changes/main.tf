@@ -108,24 +108,37 @@ resource "aws_security_group_rule" "three" {
   cidr_blocks       = ["0.0.0.0/0"]
 }
 
+# Terraform changes one thing of an instance after the other and waits between: three have them side by side.
 resource "aws_instance" "this" {
   ami                     = data.aws_ami.guest.id
   instance_type           = var.instance_type
   subnet_id               = aws_subnet.this.id
   vpc_security_group_ids  = concat([aws_security_group.one.id], var.both_groups ? [aws_security_group.two.id] : [])
-  user_data               = var.user_data
   source_dest_check       = var.source_dest_check
-  monitoring              = var.monitoring
   disable_api_termination = var.protected
   disable_api_stop        = false
   tags                    = var.tags
 
   instance_initiated_shutdown_behavior = var.shutdown_behavior
+}
+
+resource "aws_instance" "other" {
+  ami           = data.aws_ami.guest.id
+  instance_type = "t3.nano"
+  subnet_id     = aws_subnet.this.id
+  user_data     = var.user_data
+  monitoring    = var.monitoring
 
   metadata_options {
     http_tokens                 = var.tokens
     http_put_response_hop_limit = 1
   }
+}
+
+resource "aws_instance" "third" {
+  ami           = data.aws_ami.guest.id
+  instance_type = "t2.nano"
+  subnet_id     = aws_subnet.this.id
 
   root_block_device {
     delete_on_termination = true
@@ -156,6 +169,8 @@ output "facts" {
     rule     = aws_vpc_security_group_ingress_rule.one.security_group_rule_id
     table    = aws_route_table.one.id
     instance = aws_instance.this.id
+    other    = aws_instance.other.id
+    third    = aws_instance.third.id
     volume   = aws_ebs_volume.this.id
     address  = aws_eip.this.id
   }
