@@ -42,7 +42,13 @@ class Kill(unittest.TestCase):
         listed = subprocess.run(["virsh", "-c", virga.libvirt_uri, "list", "--name"], text=True, stdout=subprocess.PIPE)
         return set(listed.stdout.split())
 
+    def places(self):
+        """What the guests there are have on this machine: domains, networks, and the link to their public addresses."""
+        traces = virga.traces()
+        return {kind: traces[kind] for kind in ("domains", "namespaces", "links")}
+
     def during_a_launch(self, victims):
+        before = self.places()
         target = mine.describe(old[1])["PrivateIpAddress"]
         mine.ssh(old[0], "ping -c 1 -W 5 %s" % target)
         mine.ssh(old[0], "(ping -c 40 -i 1 %s > /tmp/pinged 2>&1; echo done >> /tmp/pinged) > /dev/null 2>&1 &" % target)
@@ -58,7 +64,8 @@ class Kill(unittest.TestCase):
         mine.ec2.terminate_instances(InstanceIds=five)
         for instance in five:
             mine.wait_state(instance, "terminated", 180)
-        wait_for("only the old guests' traces", lambda: len(virga.traces()["links"]) == 0 and set(virga.traces()["domains"]) == set(old), 60)
+        self.assertEqual(before["domains"], sorted(old))
+        wait_for("only the old guests' traces", lambda: self.places() == before, 60)
         volumes = [f for f in virga.traces()["files"] if f.endswith(".qcow2")]
         self.assertEqual(len(volumes), len(old), volumes)
 
