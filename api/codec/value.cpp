@@ -151,7 +151,8 @@ Error unknown_parameter(std::string_view parameter) {
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   const auto digits = text.starts_with('-') ? text.substr(1) : text;
-  if (digits.empty() || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
+  // One spelling for every number: two of them as indexes of a list would be one element.
+  if (digits.empty() || (text.size() > 1 && digits.front() == '0')) return std::nullopt;
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;

@@ -14,6 +14,13 @@ import xml.etree.ElementTree as ElementTree
 
 MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "api", "model", "shapes.json")
 NAMESPACE = "{http://ec2.amazonaws.com/doc/2016-11-15/}"
+STS_NAMESPACE = "{https://sts.amazonaws.com/doc/2011-06-15/}"
+# What STS answers: element -> the one it is in.
+IDENTITY = {"GetCallerIdentityResponse": None, "GetCallerIdentityResult": "GetCallerIdentityResponse",
+            "ResponseMetadata": "GetCallerIdentityResponse", "RequestId": "ResponseMetadata",
+            "Arn": "GetCallerIdentityResult", "UserId": "GetCallerIdentityResult", "Account": "GetCallerIdentityResult"}
+IDENTITY_ERROR = {"ErrorResponse": None, "Error": "ErrorResponse", "RequestId": "ErrorResponse",
+                  "Type": "Error", "Code": "Error", "Message": "Error"}
 REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 BITS = {"integer": 32, "long": 64}
@@ -68,6 +75,24 @@ def error(action, root):
             raise Wrong("%s: an error without %s" % (action, name))
     scalar(action + ".RequestID", "request id", root.findtext("RequestID"))
     return {"Code": root.findtext("Errors/Error/Code")}
+
+
+def check_identity(status, body):
+    """Whole answer of STS, which is of the AWS query protocol: a GetCallerIdentity, or any refused request."""
+    root = ElementTree.fromstring(body)
+    names = [e.tag for e in root.iter()]
+    known = IDENTITY if status < 300 else IDENTITY_ERROR
+    if sorted(names) != sorted(STS_NAMESPACE + name for name in known) or any(e.attrib for e in root.iter()):
+        raise Wrong("STS: an answer of the form %s" % names)
+    facts = {e.tag[len(STS_NAMESPACE):]: e.text for e in root.iter() if not len(e)}
+    if not all(facts.values()):
+        raise Wrong("STS: something is empty: %s" % facts)
+    parents = {child.tag: parent.tag for parent in root.iter() for child in parent}
+    for name, parent in (IDENTITY if status < 300 else IDENTITY_ERROR).items():
+        if parents.get(STS_NAMESPACE + name) != (parent and STS_NAMESPACE + parent):
+            raise Wrong("STS: <%s> is not in <%s>" % (name, parent))
+    scalar("STS.RequestId", "request id", facts.pop("RequestId"))
+    return facts
 
 
 def structure(path, element, members, required=(), name=""):

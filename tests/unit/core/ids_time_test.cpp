@@ -11,7 +11,8 @@ namespace {
 TEST(Ids, SeventeenOrEightHexDigitsBehindThePrefixAreAnId) {
   EXPECT_TRUE(InstanceId::parse("i-0123456789abcdef0"));
   EXPECT_TRUE(InstanceId::parse("i-01234567"));
-  for (const auto* wrong : {"", "i-", "i-xyz", "vol-0123456789abcdef0", "i-0123456789ABCDEF0", "i-0123456789abcdef01", "i-0123456"})
+  for (const auto* wrong :
+       {"", "i-", "i-xyz", "vol-0123456789abcdef0", "i-0123456789ABCDEF0", "i-0123456789abcdef01", "i-0123456"})
     EXPECT_EQ(InstanceId::parse(wrong).error().code, Code::invalid_instance_id_malformed) << wrong;
 }
 
@@ -51,7 +52,12 @@ TEST(Time, IsReadWithAndWithoutFractions) {
   EXPECT_EQ(parse_iso8601("2026-11-22T06:20:15Z")->ms, 1'795'328'415'000);
   EXPECT_EQ(parse_iso8601("2026-11-22T06:20:15.250Z")->ms, 1'795'328'415'250);
   EXPECT_EQ(parse_iso8601("2026-11-22T07:20:15+01:00")->ms, 1'795'328'415'000);
-  for (const auto* wrong : {"", "yesterday", "2026-11-22", "2026-11-22T06:20:15", "2026-13-22T06:20:15Z", "2026-11-22T06:20:15Zx"})
+  EXPECT_EQ(parse_iso8601("2026-11-22T06:20:15.2Z")->ms, 1'795'328'415'200);
+  EXPECT_EQ(parse_iso8601("2026-11-22T06:20:15.250999Z")->ms, 1'795'328'415'250);
+  EXPECT_EQ(parse_iso8601("2026-11-22T07:20:15.005000000+01:00")->ms, 1'795'328'415'005);
+  for (const auto* wrong :
+       {"", "yesterday", "2026-11-22", "2026-11-22T06:20:15", "2026-13-22T06:20:15Z", "2026-11-22T06:20:15Zx",
+        "2026-11-22T06:20:15.Z", "2026-11-22T06:20:15.+1Z", "2026-11-22T06:20:15.0123456789Z"})
     EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
 }
 

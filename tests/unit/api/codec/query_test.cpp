@@ -56,7 +56,7 @@ TEST(Query, OrdersListsByIndexAndAllowsGaps) {
 }
 
 TEST(Query, Threat_C03_RefusesIndexesThatAreNone) {
-  for (const std::string index : {"-1", "1001", "1000000000", "99999999999999999999", "01", "x", "1e2", "+1"})
+  for (const std::string index : {"-1", "1001", "1000000000", "99999999999999999999", "01", "-0", "x", "1e2", "+1"})
     EXPECT_NE(refusal<ec2::DescribeInstancesRequest>("InstanceId." + index + "=a"), "accepted") << index;
   EXPECT_NE(refusal<ec2::DescribeInstancesRequest>("InstanceId=a"), "accepted");
 }
