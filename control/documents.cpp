@@ -41,6 +41,12 @@ std::map<std::string, std::string> wanted_digests(store::Transaction& tx, const 
         if (const auto wanted = compute::wanted_instance(tx, config, instance)) digests[*host] = digest_of(*wanted);
       break;
     }
+    case DocumentKind::snapshot: {
+      const auto snapshot = SnapshotId::trusted(id);
+      if (const auto host = storage::host_of_snapshot(tx, snapshot))
+        if (const auto wanted = storage::wanted_snapshot(tx, snapshot)) digests[*host] = digest_of(*wanted);
+      break;
+    }
     case DocumentKind::image:  // a host is told of images by imports and by the volumes based on them
       break;
   }
@@ -68,10 +74,11 @@ int order(DocumentKind kind) {
   switch (kind) {
     case DocumentKind::image: return 0;
     case DocumentKind::volume: return 1;
-    case DocumentKind::vpc: return 2;
-    case DocumentKind::instance: return 3;
+    case DocumentKind::snapshot: return 2;
+    case DocumentKind::vpc: return 3;
+    case DocumentKind::instance: return 4;
   }
-  return 4;
+  return 5;
 }
 
 }  // namespace
@@ -98,6 +105,7 @@ void touch_all(store::Transaction& tx) {
   };
   for (const auto& id : network::placed_vpcs(tx)) touch(DocumentKind::vpc, id.str());
   for (const auto& id : storage::placed_volumes(tx)) touch(DocumentKind::volume, id.str());
+  for (const auto& id : storage::placed_snapshots(tx)) touch(DocumentKind::snapshot, id.str());
   for (const auto& id : compute::placed_instances(tx)) touch(DocumentKind::instance, id.str());
   tx.execute("INSERT INTO outbox (kind, id) SELECT DISTINCT kind, id FROM wanted WHERE removed = 0 ON CONFLICT DO NOTHING");
 }
@@ -129,6 +137,7 @@ Document document(store::Transaction& tx, const Config& config, const std::strin
   switch (pending.kind) {
     case DocumentKind::vpc: return stamped(network::wanted_vpc(tx, VpcId::trusted(pending.id), host));
     case DocumentKind::volume: return stamped(storage::wanted_volume(tx, VolumeId::trusted(pending.id)));
+    case DocumentKind::snapshot: return stamped(storage::wanted_snapshot(tx, SnapshotId::trusted(pending.id)));
     case DocumentKind::instance: return stamped(compute::wanted_instance(tx, config, InstanceId::trusted(pending.id)));
     case DocumentKind::image: return std::monostate();
   }

@@ -31,7 +31,7 @@ struct Pending {
   bool removed = false;
   std::string digest = {};
 };
-/// What the host has not taken yet, volumes before networks before instances.
+/// What the host has not taken yet: volumes, then snapshots, networks, instances; then, the other way round, what goes.
 std::vector<Pending> pending(store::Transaction& tx, const std::string& host);
 void mark_pushed(store::Transaction& tx, const std::string& host, const Pending& pushed);
 
@@ -39,7 +39,7 @@ void mark_pushed(store::Transaction& tx, const std::string& host, const Pending&
 /// generation will be pushed. (Were newer rows sent under this generation, and then changed back before they get one of
 /// their own, the host would keep them for ever.)
 using Document =
-    std::variant<std::monostate, network::WantedVpc, storage::WantedVolume, compute::WantedInstance>;
+    std::variant<std::monostate, network::WantedVpc, storage::WantedVolume, storage::WantedSnapshot, compute::WantedInstance>;
 Document document(store::Transaction& tx, const Config& config, const std::string& host, const Pending& pending);
 
 }  // namespace virga::control

@@ -233,6 +233,7 @@ Result<bool> HostSync::put(const std::string& host, const Pending& item) {
   if (std::holds_alternative<std::monostate>(wanted)) return false;
   if (const auto* vpc = std::get_if<network::WantedVpc>(&wanted)) TRY_VOID(host_.put_vpc(*vpc));
   if (const auto* volume = std::get_if<storage::WantedVolume>(&wanted)) TRY_VOID(host_.put_volume(*volume));
+  if (const auto* snapshot = std::get_if<storage::WantedSnapshot>(&wanted)) TRY_VOID(host_.put_snapshot(*snapshot));
   if (const auto* instance = std::get_if<compute::WantedInstance>(&wanted)) TRY_VOID(host_.put_instance(*instance));
   return true;
 }
@@ -261,6 +262,7 @@ void HostSync::observe_all(store::Transaction& tx, const hostapi::HostState& sta
   fail_lost_imports(reconciler, state);
   for (const auto& id : storage::unneeded_images(tx, state.name)) want_removed(tx, state.name, DocumentKind::image, id.str());
   for (const auto& volume : state.volumes) log(volume, storage::observe_volume(reconciler, state.name, volume));
+  for (const auto& snapshot : state.snapshots) log(snapshot, storage::observe_snapshot(reconciler, state.name, snapshot));
   for (const auto& instance : state.instances) log(instance, compute::observe_instance(reconciler, state.name, instance));
 }
 
@@ -286,6 +288,7 @@ std::map<std::pair<std::string, std::string>, std::uint64_t> known_to(const host
   std::map<std::pair<std::string, std::string>, std::uint64_t> known;
   for (const auto& vpc : state.vpcs) known[{"vpc", vpc.id.str()}] = vpc.generation;
   for (const auto& volume : state.volumes) known[{"volume", volume.id.str()}] = volume.generation;
+  for (const auto& snapshot : state.snapshots) known[{"snapshot", snapshot.id.str()}] = snapshot.generation;
   for (const auto& instance : state.instances) known[{"instance", instance.id.str()}] = instance.generation;
   return known;
 }
@@ -331,6 +334,7 @@ void HostSync::take_in_removals(store::Transaction& tx, const hostapi::HostState
     Result<void> done;
     if (kind == "instance") done = compute::instance_removed(reconciler, state.name, InstanceId::trusted(id));
     if (kind == "volume") done = storage::volume_removed(reconciler, state.name, VolumeId::trusted(id));
+    if (kind == "snapshot") done = storage::snapshot_removed(reconciler, state.name, SnapshotId::trusted(id));
     if (kind == "image") done = storage::image_removed(reconciler, state.name, ImageId::trusted(id));
     if (!done) {
       spdlog::error("removal of {} {}: {}", kind, id, describe(done.error()));

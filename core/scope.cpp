@@ -10,7 +10,7 @@
 namespace virga {
 
 namespace {
-constexpr std::array<std::string_view, 4> kind_names = {"vpc", "volume", "image", "instance"};
+constexpr std::array<std::string_view, 5> kind_names = {"vpc", "volume", "image", "instance", "snapshot"};
 
 std::optional<std::string> dumped(const nlohmann::json& json) {
   if (json.is_null()) return std::nullopt;
@@ -152,6 +152,7 @@ constexpr std::array definitions = {
                Code::security_groups_per_interface_limit_exceeded},
     Definition{Name::network_interfaces, "network-interfaces", 5000, Code::resource_limit_exceeded},
     Definition{Name::addresses, "addresses", 50, Code::address_limit_exceeded},
+    Definition{Name::snapshots, "snapshots", 10000, Code::snapshot_limit_exceeded},
 };
 
 const Definition& definition(Name name) {

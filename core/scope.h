@@ -17,7 +17,7 @@
 namespace virga {
 
 /// Things hosts are told about; see table `outbox`.
-enum class DocumentKind { vpc, volume, image, instance };
+enum class DocumentKind { vpc, volume, image, instance, snapshot };
 std::string_view to_string(DocumentKind kind);
 std::optional<DocumentKind> parse_document_kind(std::string_view text);
 
@@ -90,7 +90,7 @@ namespace quota {
 enum class Name {
   instances, vcpus, images, key_pairs, volumes, volume_gib, vpcs, subnets_per_vpc, internet_gateways, route_tables_per_vpc,
   routes_per_table, security_groups, rules_per_security_group, security_groups_per_interface, network_interfaces,
-  addresses
+  addresses, snapshots
 };
 std::string_view to_string(Name name);
 std::optional<Name> parse(std::string_view text);

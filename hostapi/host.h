@@ -38,6 +38,7 @@ struct HostState {
   std::vector<std::string> damaged;  ///< ids whose document the host can no longer read: to be put, or removed, again
   std::vector<compute::ObservedInstance> instances;
   std::vector<storage::ObservedVolume> volumes;
+  std::vector<storage::ObservedSnapshot> snapshots;
   std::vector<storage::ObservedImage> images;
   std::vector<network::ObservedVpc> vpcs;
 };
@@ -61,6 +62,7 @@ class Host {
 
   virtual Result<void> put_vpc(const network::WantedVpc& vpc) = 0;
   virtual Result<void> put_volume(const storage::WantedVolume& volume) = 0;
+  virtual Result<void> put_snapshot(const storage::WantedSnapshot& snapshot) = 0;
   virtual Result<void> put_instance(const compute::WantedInstance& instance) = 0;
   /// The object must go. Done when it is no longer in state(): the host remembers it until then, over restarts.
   virtual Result<void> remove(DocumentKind kind, const std::string& id) = 0;

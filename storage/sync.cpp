@@ -12,6 +12,11 @@ Scope owned_by(Scope& scope, const AccountId& account) {
   return {scope.tx, account, scope.now, scope.ids, scope.actor, scope.action, scope.request_id};
 }
 
+// A deleted one stays until nothing is being copied from it any more.
+#define VIRGA_WANTED_VOLUME                                                                  \
+  " (state <> 'deleting' OR EXISTS (SELECT 1 FROM snapshot s WHERE s.volume = volume.id AND" \
+  " s.state = 'pending'))"
+
 struct VolumeRow {
   AccountId account;
   std::string host;
@@ -19,16 +24,22 @@ struct VolumeRow {
   std::int64_t size_gib = 0;
   std::string problem;
   bool being_modified = false;
+  SnapshotId snapshot;
 };
 
 std::optional<VolumeRow> find_row(store::Transaction& tx, const VolumeId& volume) {
   return tx.one(
       "SELECT v.account, v.host, v.state, v.size_gib, v.problem,"
-      " coalesce(m.state IN ('modifying', 'optimizing'), 0)"
+      " coalesce(m.state IN ('modifying', 'optimizing'), 0), v.snapshot"
       " FROM volume v LEFT JOIN volume_modification m ON m.volume = v.id WHERE v.id = ?",
       [](store::Row& row) {
-        return VolumeRow{
-            AccountId::trusted(row.text(0)), row.text(1), row.text(2), row.integer(3), row.text(4), row.boolean(5)};
+        return VolumeRow{AccountId::trusted(row.text(0)),
+                         row.text(1),
+                         row.text(2),
+                         row.integer(3),
+                         row.text(4),
+                         row.boolean(5),
+                         row.id<SnapshotId>(6)};
       },
       volume);
 }
@@ -37,6 +48,11 @@ void set_volume_state(Scope& scope, const VolumeId& volume, const std::string& b
                       const std::string& problem) {
   scope.tx.execute("UPDATE volume SET state = ?, problem = ? WHERE id = ?", after, problem, volume);
   if (before != after) scope.record(volume.str(), {{"state", before}}, {{"state", after}});
+}
+
+/// The host may have kept a deleted snapshot for a volume's sake: it no longer needs to.
+void let_go_of_base(Scope& scope, const SnapshotId& base) {
+  if (!base.empty()) scope.touch(DocumentKind::snapshot, base.str());
 }
 
 /// What is wrong with a volume that had been made: its file is missing, or cannot be read.
@@ -58,22 +74,26 @@ void note_leftover(Scope& scope, const std::string& host, const ObservedImage& o
 
 std::optional<std::string> host_of_volume(store::Transaction& tx, const VolumeId& volume) {
   return tx.one(
-      "SELECT host FROM volume WHERE id = ? AND state <> 'deleting'", [](store::Row& row) { return row.text(0); },
+      "SELECT host FROM volume WHERE id = ? AND" VIRGA_WANTED_VOLUME, [](store::Row& row) { return row.text(0); },
       volume);
 }
 
 std::optional<WantedVolume> wanted_volume(store::Transaction& tx, const VolumeId& volume) {
   return tx.one(
-      "SELECT id, number, size_gib, image FROM volume WHERE id = ? AND state <> 'deleting'",
+      "SELECT id, number, size_gib, image, snapshot FROM volume WHERE id = ? AND" VIRGA_WANTED_VOLUME,
       [](store::Row& row) {
-        return WantedVolume{row.id<VolumeId>(0), 0, static_cast<std::uint32_t>(row.integer(1)),
-                            static_cast<std::uint64_t>(row.integer(2)), row.id<ImageId>(3)};
+        return WantedVolume{.id = row.id<VolumeId>(0),
+                            .generation = 0,
+                            .number = static_cast<std::uint32_t>(row.integer(1)),
+                            .size_gib = static_cast<std::uint64_t>(row.integer(2)),
+                            .image = row.id<ImageId>(3),
+                            .snapshot = row.id<SnapshotId>(4)};
       },
       volume);
 }
 
 std::vector<VolumeId> placed_volumes(store::Transaction& tx) {
-  return tx.all("SELECT id FROM volume WHERE state <> 'deleting' ORDER BY id",
+  return tx.all("SELECT id FROM volume WHERE" VIRGA_WANTED_VOLUME " ORDER BY id",
                 [](store::Row& row) { return row.id<VolumeId>(0); });
 }
 
@@ -81,7 +101,10 @@ Result<void> observe_volume(Scope& scope, const std::string& host, const Observe
   const auto row = find_row(scope.tx, observed.id);
   if (!row || row->host != host || row->state == "deleting") return {};
   auto own = owned_by(scope, row->account);
-  if (observed.ready && row->state != "available") set_volume_state(own, observed.id, row->state, "available", "");
+  if (observed.ready && row->state != "available") {
+    set_volume_state(own, observed.id, row->state, "available", "");
+    let_go_of_base(own, row->snapshot);
+  }
   // The host goes on trying; `error` tells EC2's clients not to wait, and ends when it succeeds after all.
   if (!observed.ready && !observed.problem.empty() && row->state != "available")
     set_volume_state(own, observed.id, row->state, "error", observed.problem);
@@ -101,6 +124,7 @@ Result<void> volume_removed(Scope& scope, const std::string& host, const VolumeI
   quota::release(own, quota::Name::volumes);
   quota::release(own, quota::Name::volume_gib, row->size_gib);
   scope.tx.execute("DELETE FROM volume WHERE id = ?", volume);
+  let_go_of_base(own, row->snapshot);
   own.record(volume.str(), {{"state", "deleting"}}, nullptr);
   own.delete_resource(volume.str());
   return {};

@@ -28,13 +28,13 @@ namespace volumes {
 namespace {
 
 // While it is being modified a volume is shown as it was.
-#define VIRGA_VOLUME_COLUMNS                                                                                  \
-  "SELECT v.id, v.number, v.account, v.zone, v.host,"                                                         \
-  " iif(m.volume IS NULL, v.size_gib, m.original_size_gib), iif(m.volume IS NULL, v.type, m.original_type),"  \
-  " iif(m.volume IS NULL, v.iops, m.original_iops),"                                                          \
-  " iif(m.volume IS NULL, v.throughput, m.original_throughput), v.image,"                                     \
-  " v.state, v.created_ms, t.instance, t.device, t.slot, t.root, t.delete_on_termination, t.state,"           \
-  " t.attached_ms, v.problem FROM volume v LEFT JOIN volume_attachment t ON t.volume = v.id"                  \
+#define VIRGA_VOLUME_COLUMNS                                                                                 \
+  "SELECT v.id, v.number, v.account, v.zone, v.host,"                                                        \
+  " iif(m.volume IS NULL, v.size_gib, m.original_size_gib), iif(m.volume IS NULL, v.type, m.original_type)," \
+  " iif(m.volume IS NULL, v.iops, m.original_iops),"                                                         \
+  " iif(m.volume IS NULL, v.throughput, m.original_throughput), v.image,"                                    \
+  " v.state, v.created_ms, t.instance, t.device, t.slot, t.root, t.delete_on_termination, t.state,"          \
+  " t.attached_ms, v.problem, v.snapshot FROM volume v LEFT JOIN volume_attachment t ON t.volume = v.id"     \
   " LEFT JOIN volume_modification m ON m.volume = v.id AND m.state = 'modifying' "
 
 VolumeState parse_state(const std::string& text) {
@@ -63,6 +63,7 @@ Volume from_row(store::Row& row) {
   volume.state = parse_state(row.text(10));
   volume.created = row.time(11);
   volume.problem = row.text(19);
+  volume.snapshot = row.id<SnapshotId>(20);
   if (!row.is_null(12))
     volume.attachment = Attachment{volume.id,
                                    row.id<InstanceId>(12),
@@ -106,10 +107,10 @@ Result<Volume> create(Scope& scope, const CreateRequest& request) {
                    host);
   const auto made = scope.create_resource<VolumeId>();
   scope.tx.execute(
-      "INSERT INTO volume (id, number, account, zone, host, size_gib, type, iops, throughput, image, state, created_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'creating', ?)",
+      "INSERT INTO volume (id, number, account, zone, host, size_gib, type, iops, throughput, image, snapshot, state,"
+      " created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'creating', ?)",
       made.id, made.number, scope.account, request.zone, host, request.shape.size_gib, request.shape.type,
-      request.shape.iops, request.shape.throughput, request.image_bytes, scope.now);
+      request.shape.iops, request.shape.throughput, request.image_bytes, request.snapshot, scope.now);
   auto volume = TRY(find(scope, made.id));
   scope.record(made.id.str(), nullptr, journal_of(volume));
   scope.touch(DocumentKind::volume, made.id.str());
@@ -138,6 +139,8 @@ Result<void> remove(Scope& scope, const VolumeId& id) {
   after.state = VolumeState::deleting;
   scope.record(id.str(), journal_of(volume), journal_of(after));
   scope.touch(DocumentKind::volume, id.str());
+  if (!volume.snapshot.empty())
+    scope.touch(DocumentKind::snapshot, volume.snapshot.str());  // it may have waited for it
   // A host that was never told of the volume will not report its removal.
   if (!scope.tx.exists("SELECT 1 FROM wanted WHERE host = ? AND kind = 'volume' AND id = ?", volume.host, id))
     return volume_removed(scope, volume.host, id);

@@ -45,6 +45,7 @@ struct Volume {
   std::optional<int> iops;
   std::optional<int> throughput;
   ImageId image;
+  SnapshotId snapshot;  ///< what it was made from; that may be gone
   VolumeState state = VolumeState::creating;
   std::string problem;  ///< why its host cannot make it, or no longer has it; empty: nothing is known to be wrong
   Time created;
@@ -71,7 +72,8 @@ struct CreateRequest {
   VolumeShape shape;
   std::string zone;
   std::optional<std::string> host;  ///< else the host of the zone with the most free storage
-  ImageId image_bytes;              ///< empty: an empty volume
+  ImageId image_bytes = {};         ///< what it lies on: at most one of the two; none: an empty volume
+  SnapshotId snapshot = {};         ///< completed, and on the host that is named
 };
 /// Charges quota and the host's storage. Errors: VolumeLimitExceeded, MaxStorageExceeded, InsufficientVolumeCapacity.
 Result<Volume> create(Scope& scope, const CreateRequest& request);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What crosses the host API about volumes and images: plain values.
+// What crosses the host API about volumes, snapshots and images: plain values.
 
 #include <cstdint>
 #include <string>
@@ -11,13 +11,15 @@
 
 namespace virga::storage {
 
-/// A volume that must exist on the host: an empty disk, or an overlay on an image.
+/// A volume that must exist on the host: an empty disk, or an overlay on an image or on a snapshot (one of them at most).
+/// It may be larger than its base.
 struct WantedVolume {
   VolumeId id;
   std::uint64_t generation = 0;
   std::uint32_t number = 0;
   std::uint64_t size_gib = 0;
-  ImageId image;  ///< empty: no base
+  ImageId image = {};
+  SnapshotId snapshot = {};
 };
 
 struct ObservedVolume {
@@ -29,7 +31,26 @@ struct ObservedVolume {
   std::string problem;                ///< empty unless it cannot be made
 };
 
-/// The problem of a volume or an image for which the host's disk has no room.
+/// What a volume has in it at one moment between the first document of the snapshot and its becoming ready: a full copy,
+/// on no other file, that never changes again.
+struct WantedSnapshot {
+  SnapshotId id;
+  std::uint64_t generation = 0;
+  VolumeId volume;  ///< it may be unwanted once the snapshot is ready
+  std::uint64_t size_gib = 0;
+};
+
+struct ObservedSnapshot {
+  SnapshotId id;
+  std::uint64_t generation = 0;
+  bool ready = false;
+  std::uint64_t done_bytes = 0;   ///< of what there is to copy; both 0: not begun
+  std::uint64_t total_bytes = 0;
+  std::uint64_t file_bytes = 0;   ///< what it takes on disk, once ready
+  std::string problem = {};       ///< empty unless it cannot be made, or what was made is missing
+};
+
+/// The problem of a volume, a snapshot or an image for which the host's disk has no room.
 inline constexpr std::string_view no_room_problem =
     "The host has not enough room on its disk. Delete volumes and images you no longer need.";
 
@@ -45,6 +66,8 @@ struct ObservedImage {
 
 VIRGA_JSON_DECLARE(WantedVolume);
 VIRGA_JSON_DECLARE(ObservedVolume);
+VIRGA_JSON_DECLARE(WantedSnapshot);
+VIRGA_JSON_DECLARE(ObservedSnapshot);
 VIRGA_JSON_DECLARE(ObservedImage);
 
 }  // namespace virga::storage

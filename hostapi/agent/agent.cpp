@@ -23,6 +23,12 @@ storage::ObservedVolume unseen_volume(const storage::WantedVolume& wanted) {
   return volume;
 }
 
+storage::ObservedSnapshot unseen_snapshot(const storage::WantedSnapshot& wanted) {
+  storage::ObservedSnapshot snapshot;
+  snapshot.id = wanted.id;
+  return snapshot;
+}
+
 compute::ObservedInstance unseen_instance(const compute::WantedInstance& wanted) {
   compute::ObservedInstance instance;
   instance.id = wanted.id;
@@ -128,6 +134,11 @@ Result<void> Agent::put(const storage::WantedVolume& volume) {
   return {};
 }
 
+Result<void> Agent::put(const storage::WantedSnapshot& snapshot) {
+  if (TRY(documents_->put(snapshot)) == PutEffect::taken) storage_loop_.wake();
+  return {};
+}
+
 Result<void> Agent::put(const compute::WantedInstance& instance) {
   if (TRY(documents_->put(instance)) == PutEffect::taken) compute_loop_.wake();
   return {};
@@ -168,9 +179,11 @@ HostState Agent::state() const {
   };
   std::erase_if(state.instances, [&](const auto& seen) { return is_gone(wanted->instances, seen.id); });
   std::erase_if(state.volumes, [&](const auto& seen) { return is_gone(wanted->volumes, seen.id); });
+  std::erase_if(state.snapshots, [&](const auto& seen) { return is_gone(wanted->snapshots, seen.id); });
   std::erase_if(state.vpcs, [&](const auto& seen) { return is_gone(wanted->vpcs, seen.id); });
   add_unseen(wanted->instances, state.instances, unseen_instance);
   add_unseen(wanted->volumes, state.volumes, unseen_volume);
+  add_unseen(wanted->snapshots, state.snapshots, unseen_snapshot);
   add_unseen(wanted->vpcs, state.vpcs, [](const network::WantedVpc& vpc) {
     return network::ObservedVpc{.id = vpc.id, .generation = 0, .problem = {}};
   });

@@ -61,6 +61,7 @@ class Agent {
   // The host API (see hostapi/host.h).
   Result<void> put(const network::WantedVpc& vpc);
   Result<void> put(const storage::WantedVolume& volume);
+  Result<void> put(const storage::WantedSnapshot& snapshot);
   Result<void> put(const compute::WantedInstance& instance);
   /// Of an image: at once, IncorrectState while a volume is based on it.
   Result<void> remove(DocumentKind kind, const std::string& id);

@@ -21,6 +21,8 @@ std::string_view folder(DocumentKind kind) {
       return "images";
     case DocumentKind::instance:
       return "instances";
+    case DocumentKind::snapshot:
+      return "snapshots";
   }
   return "";
 }
@@ -69,12 +71,13 @@ std::filesystem::path Documents::file_of(DocumentKind kind, const std::string& i
 Result<void> Documents::load() {
   auto state = std::make_shared<WantedState>();
   std::error_code error;
-  for (const auto kind : {DocumentKind::vpc, DocumentKind::volume, DocumentKind::instance}) {
+  for (const auto kind : {DocumentKind::vpc, DocumentKind::volume, DocumentKind::snapshot, DocumentKind::instance}) {
     std::filesystem::create_directories(directory_ / folder(kind), error);
     if (error) return fail(internal_error("create " + directory_.string() + ": " + error.message()));
   }
   TRY_VOID(load_kind(DocumentKind::vpc, state->vpcs, state->damaged));
   TRY_VOID(load_kind(DocumentKind::volume, state->volumes, state->damaged));
+  TRY_VOID(load_kind(DocumentKind::snapshot, state->snapshots, state->damaged));
   TRY_VOID(load_kind(DocumentKind::instance, state->instances, state->damaged));
   for (const auto& [id, why] : state->damaged) spdlog::error("the wanted document of {} is damaged: {}", id, why);
   state_ = std::move(state);
@@ -181,6 +184,9 @@ Result<PutEffect> Documents::put(const network::WantedVpc& vpc) {
 Result<PutEffect> Documents::put(const storage::WantedVolume& volume) {
   return put_entry(DocumentKind::volume, &WantedState::volumes, volume);
 }
+Result<PutEffect> Documents::put(const storage::WantedSnapshot& snapshot) {
+  return put_entry(DocumentKind::snapshot, &WantedState::snapshots, snapshot);
+}
 Result<PutEffect> Documents::put(const compute::WantedInstance& instance) {
   return put_entry(DocumentKind::instance, &WantedState::instances, instance);
 }
@@ -193,6 +199,8 @@ Result<PutEffect> Documents::remove(DocumentKind kind, const std::string& id) {
       return remove_entry(kind, &WantedState::volumes, TRY(VolumeId::parse(id)));
     case DocumentKind::instance:
       return remove_entry(kind, &WantedState::instances, TRY(InstanceId::parse(id)));
+    case DocumentKind::snapshot:
+      return remove_entry(kind, &WantedState::snapshots, TRY(SnapshotId::parse(id)));
     case DocumentKind::image:
       break;
   }
@@ -215,15 +223,23 @@ Result<void> Documents::confirm(const std::vector<InstanceId>& instances, const 
   return {};
 }
 
-Result<void> Documents::mark_made(const VolumeId& id) {
+template <class IdType, class T>
+Result<void> Documents::mark_entry_made(DocumentKind kind, Entries<IdType, T> WantedState::*member, const IdType& id) {
   const std::lock_guard lock(write_mutex_);
   const auto state = current();
-  const auto found = state->volumes.find(id);
-  if (found == state->volumes.end() || found->second->made) return {};
+  const auto found = ((*state).*member).find(id);
+  if (found == ((*state).*member).end() || found->second->made) return {};
   auto entry = *found->second;
   entry.made = true;
-  return write(DocumentKind::volume, &WantedState::volumes, id,
-               std::make_shared<const Entry<storage::WantedVolume>>(std::move(entry)));
+  return write(kind, member, id, std::make_shared<const Entry<T>>(std::move(entry)));
+}
+
+Result<void> Documents::mark_made(const VolumeId& id) {
+  return mark_entry_made(DocumentKind::volume, &WantedState::volumes, id);
+}
+
+Result<void> Documents::mark_made(const SnapshotId& id) {
+  return mark_entry_made(DocumentKind::snapshot, &WantedState::snapshots, id);
 }
 
 Result<void> Documents::forget(DocumentKind kind, const std::string& id) {
@@ -234,6 +250,8 @@ Result<void> Documents::forget(DocumentKind kind, const std::string& id) {
       return forget_entry(kind, &WantedState::volumes, TRY(VolumeId::parse(id)));
     case DocumentKind::instance:
       return forget_entry(kind, &WantedState::instances, TRY(InstanceId::parse(id)));
+    case DocumentKind::snapshot:
+      return forget_entry(kind, &WantedState::snapshots, TRY(SnapshotId::parse(id)));
     case DocumentKind::image:
       break;
   }

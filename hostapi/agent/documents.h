@@ -30,7 +30,7 @@ template <class T>
 struct Entry {
   T wanted;
   bool removed = false;  ///< tombstone
-  bool made = false;     ///< it existed once: what is missing now was lost, and is not made anew (volumes)
+  bool made = false;     ///< it existed once: what is missing now was lost, and is not made anew (volumes, snapshots)
   bool remnant = false;  ///< a tombstone of a damaged document: nothing but the id is known
 };
 
@@ -41,6 +41,7 @@ using Entries = std::map<IdType, std::shared_ptr<const Entry<T>>>;  // shared be
 struct WantedState {
   Entries<VpcId, network::WantedVpc> vpcs;
   Entries<VolumeId, storage::WantedVolume> volumes;
+  Entries<SnapshotId, storage::WantedSnapshot> snapshots;
   Entries<InstanceId, compute::WantedInstance> instances;
   std::map<std::string, std::string> damaged;  ///< id -> why
   /// In this run the control role has confirmed that there is a document of everything it wants here. Until then, that
@@ -58,13 +59,15 @@ class Documents {
 
   Result<PutEffect> put(const network::WantedVpc& vpc);
   Result<PutEffect> put(const storage::WantedVolume& volume);
+  Result<PutEffect> put(const storage::WantedSnapshot& snapshot);
   Result<PutEffect> put(const compute::WantedInstance& instance);
   /// Marks the object as unwanted; nothing happens to one that has no document.
   Result<PutEffect> remove(DocumentKind kind, const std::string& id);
   /// See WantedState::confirmed. Errors: IncorrectState when a named object has no document, or one that is removed.
   Result<void> confirm(const std::vector<InstanceId>& instances, const std::vector<VpcId>& vpcs);
-  /// The volume exists now.
+  /// It exists now.
   Result<void> mark_made(const VolumeId& id);
+  Result<void> mark_made(const SnapshotId& id);
   /// The object is gone: so is its tombstone. A document that has been put again meanwhile stays.
   Result<void> forget(DocumentKind kind, const std::string& id);
 
@@ -82,6 +85,8 @@ class Documents {
   Result<PutEffect> remove_entry(DocumentKind kind, Entries<IdType, T> WantedState::*member, const IdType& id);
   template <class IdType, class T>
   Result<void> forget_entry(DocumentKind kind, Entries<IdType, T> WantedState::*member, const IdType& id);
+  template <class IdType, class T>
+  Result<void> mark_entry_made(DocumentKind kind, Entries<IdType, T> WantedState::*member, const IdType& id);
   /// Writes the entry (nullptr: removes it), then makes it part of the current state.
   template <class IdType, class T>
   Result<void> write(DocumentKind kind, Entries<IdType, T> WantedState::*member, const IdType& id,

@@ -16,6 +16,10 @@ nlohmann::json visible(storage::ObservedVolume volume) {
   volume.allocated_bytes = 0;
   return volume;
 }
+nlohmann::json visible(storage::ObservedSnapshot snapshot) {
+  snapshot.done_bytes = 0;
+  return snapshot;
+}
 
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
@@ -91,6 +95,9 @@ bool Observed::end_instance(const InstanceId& id, std::uint64_t start_number, co
 }
 void Observed::set_volumes(std::vector<storage::ObservedVolume> volumes) {
   set_list(&HostState::volumes, std::move(volumes));
+}
+void Observed::set_snapshots(std::vector<storage::ObservedSnapshot> snapshots) {
+  set_list(&HostState::snapshots, std::move(snapshots));
 }
 void Observed::set_images(std::vector<storage::ObservedImage> images) {
   set_list(&HostState::images, std::move(images));

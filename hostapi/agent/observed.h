@@ -30,6 +30,7 @@ class Observed {
   /// this start, does not bring it back. False: it was not seen running in this start, and nothing is changed.
   bool end_instance(const InstanceId& id, std::uint64_t start_number, compute::ExitReason reason);
   void set_volumes(std::vector<storage::ObservedVolume> volumes);
+  void set_snapshots(std::vector<storage::ObservedSnapshot> snapshots);
   void set_images(std::vector<storage::ObservedImage> images);
   void set_vpcs(std::vector<network::ObservedVpc> vpcs);
   void set_compute_capacity(std::string accelerator, std::int64_t vcpus, std::int64_t memory_mib);

@@ -98,6 +98,7 @@ std::optional<DocumentKind> kind_of(std::string_view collection) {
   if (collection == "vpcs") return DocumentKind::vpc;
   if (collection == "volumes") return DocumentKind::volume;
   if (collection == "instances") return DocumentKind::instance;
+  if (collection == "snapshots") return DocumentKind::snapshot;
   if (collection == "images") return DocumentKind::image;
   return std::nullopt;
 }
@@ -177,6 +178,8 @@ Result<HttpResponse> Server::put(DocumentKind kind, std::string_view id, const s
       return take(TRY(decode<storage::WantedVolume>(json)));
     case DocumentKind::instance:
       return take(TRY(decode<compute::WantedInstance>(json)));
+    case DocumentKind::snapshot:
+      return take(TRY(decode<storage::WantedSnapshot>(json)));
     case DocumentKind::image:
       break;
   }

@@ -38,6 +38,8 @@ std::string folder(DocumentKind kind) {
       return "/v1/images/";
     case DocumentKind::instance:
       return "/v1/instances/";
+    case DocumentKind::snapshot:
+      return "/v1/snapshots/";
   }
   return {};
 }
@@ -113,6 +115,11 @@ Result<void> Client::put_vpc(const network::WantedVpc& vpc) {
 
 Result<void> Client::put_volume(const storage::WantedVolume& volume) {
   TRY(call("PUT", "/v1/volumes/" + volume.id.str(), nlohmann::json(volume).dump()));
+  return {};
+}
+
+Result<void> Client::put_snapshot(const storage::WantedSnapshot& snapshot) {
+  TRY(call("PUT", "/v1/snapshots/" + snapshot.id.str(), nlohmann::json(snapshot).dump()));
   return {};
 }
 

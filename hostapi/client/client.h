@@ -24,6 +24,7 @@ class Client final : public Host {
 
   Result<void> put_vpc(const network::WantedVpc& vpc) override;
   Result<void> put_volume(const storage::WantedVolume& volume) override;
+  Result<void> put_snapshot(const storage::WantedSnapshot& snapshot) override;
   Result<void> put_instance(const compute::WantedInstance& instance) override;
   Result<void> remove(DocumentKind kind, const std::string& id) override;
   Result<void> confirm(const Inventory& inventory) override;

@@ -12,6 +12,7 @@ class MemoryHost final : public hostapi::Host {
  public:
   Result<void> put_vpc(const network::WantedVpc& vpc) override { return keep(vpcs, vpc); }
   Result<void> put_volume(const storage::WantedVolume& volume) override { return keep(volumes, volume); }
+  Result<void> put_snapshot(const storage::WantedSnapshot& snapshot) override { return keep(snapshots, snapshot); }
   Result<void> put_instance(const compute::WantedInstance& instance) override { return keep(instances, instance); }
   Result<void> remove(DocumentKind kind, const std::string& id) override {
     if (!reachable) return silent();
@@ -19,6 +20,7 @@ class MemoryHost final : public hostapi::Host {
     if (slow_to_remove) return {};
     instances.erase(id);
     volumes.erase(id);
+    snapshots.erase(id);
     vpcs.erase(id);
     return {};
   }
@@ -39,6 +41,8 @@ class MemoryHost final : public hostapi::Host {
     for (const auto& [id, vpc] : vpcs) state.vpcs.push_back({vpc.id, vpc.generation, ""});
     for (const auto& [id, volume] : volumes)
       state.volumes.push_back({.id = volume.id, .generation = volume.generation, .ready = true, .size_gib = volume.size_gib, .problem = ""});
+    for (const auto& [id, snapshot] : snapshots)
+      state.snapshots.push_back({.id = snapshot.id, .generation = snapshot.generation, .ready = copies_at_once, .file_bytes = 4096, .problem = ""});
     for (const auto& [id, instance] : instances) state.instances.push_back(observed(instance));
     return state;
   }
@@ -47,6 +51,7 @@ class MemoryHost final : public hostapi::Host {
 
   std::map<std::string, network::WantedVpc> vpcs;
   std::map<std::string, storage::WantedVolume> volumes;
+  std::map<std::string, storage::WantedSnapshot> snapshots;
   std::map<std::string, compute::WantedInstance> instances;
   std::vector<std::string> order;
   std::string identity = "identity-1";
@@ -56,6 +61,7 @@ class MemoryHost final : public hostapi::Host {
   std::string refused;
   bool reachable = true;
   bool slow_to_remove = false;
+  bool copies_at_once = true;
   int puts_until_silent = 1000;
 
  private:

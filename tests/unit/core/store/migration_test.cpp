@@ -69,5 +69,20 @@ TEST_F(MigrationTest, HostsFromBeforeKeepTheirKeyAndHaveNoIdentityYet) {
   EXPECT_EQ(hosts, (std::vector<std::string>{"g g ", "h h "}));
 }
 
+TEST_F(MigrationTest, WhatHostsAreToBeToldStaysAsItWas) {
+  given(9, "INSERT INTO wanted (host, kind, id, generation, digest, pushed, removed) VALUES"
+           " ('h', 'volume', 'vol-1', 7, 'd', 5, 0), ('h', 'vpc', 'vpc-1', 2, 'e', 2, 1);"
+           "INSERT INTO outbox (kind, id) VALUES ('instance', 'i-1');");
+
+  const auto rows = after([](Transaction& tx) {
+    return tx.all(
+        "SELECT host || ' ' || kind || ' ' || id || ' ' || generation || digest || pushed || removed FROM wanted"
+        " UNION ALL SELECT kind || ' ' || id FROM outbox",
+        [](Row& row) { return row.text(0); });
+  });
+
+  EXPECT_EQ(rows, (std::vector<std::string>{"h volume vol-1 7d50", "h vpc vpc-1 2e21", "instance i-1"}));
+}
+
 }  // namespace
 }  // namespace virga::store
