@@ -90,3 +90,8 @@ CREATE INDEX image_launch_permission_by_account ON image_launch_permission(accou
 -- Images that the operator provides to everybody: what EC2 calls amazon's. One that an account makes public is not.
 ALTER TABLE image ADD COLUMN provided INTEGER NOT NULL DEFAULT 0 CHECK (provided IN (0, 1));
 UPDATE image SET provided = public WHERE bytes = id;
+
+-- What RegisterImage was told of the image, kept and answered: guests get virtio devices and a BIOS whatever it says.
+ALTER TABLE image ADD COLUMN ena_support INTEGER NOT NULL DEFAULT 1 CHECK (ena_support IN (0, 1));
+ALTER TABLE image ADD COLUMN sriov_net_support TEXT NOT NULL DEFAULT '' CHECK (sriov_net_support IN ('', 'simple'));
+ALTER TABLE image ADD COLUMN boot_mode TEXT NOT NULL DEFAULT 'legacy-bios' CHECK (boot_mode IN ('', 'legacy-bios'));
