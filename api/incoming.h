@@ -37,7 +37,8 @@ class Incoming {
   std::string_view body_;  ///< of the HTTP request, which outlives this
 };
 
-/// "The action X is not valid for this web service."; the name is repeated only if it could be one.
+/// "The action X is not valid for this web service."; the name is repeated only if it could be one. Actions that EC2 has
+/// retired are UnsupportedOperation, as there.
 Error invalid_action(std::string_view action);
 
 }  // namespace virga::api

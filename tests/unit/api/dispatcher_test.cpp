@@ -108,6 +108,14 @@ TEST_F(DispatcherTest, AnswersUnknownActionsWithInvalidActionAndNeverWith5xx) {
   EXPECT_EQ(post("Action=%3Cscript%3E").body.find("script"), std::string::npos);
 }
 
+TEST_F(DispatcherTest, AnswersActionsThatEc2RetiredAsEc2Does) {
+  const auto response = post("Action=DescribeVpcClassicLink&VpcId.1=vpc-0123456789abcdef0");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(code(response), "UnsupportedOperation");
+  EXPECT_NE(response.body.find("The functionality you requested is not available in this region."), std::string::npos);
+  EXPECT_EQ(code(post("Action=DescribeClassicLink")), "InvalidAction");
+}
+
 TEST_F(DispatcherTest, AnswersUnknownPathsWithAFixedText) {
   // Those of the host API and the operator's socket among them (threat H01).
   for (const std::string target : {"/v1/state", "/v1/events", "/v1/instances/i-1", "/admin/v1/accounts", "/favicon.ico",

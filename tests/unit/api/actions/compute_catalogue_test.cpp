@@ -208,6 +208,11 @@ TEST_F(Catalogue, RegionZonesAndAttributesAreDescribed) {
   const auto answer = must(call<ec2::DescribeAccountAttributesResult>(alice, "DescribeAccountAttributes", attributes));
   ASSERT_EQ(answer.account_attributes.size(), 1U);
   EXPECT_TRUE(answer.account_attributes[0].attribute_values.at(0).attribute_value->starts_with("vpc-"));
+  // EC2 takes each name it answers with, also those that its model does not list.
+  attributes.attribute_names = {"supported-platforms", "max-instances", "vpc-max-security-groups-per-interface",
+                                "max-elastic-ips", "vpc-max-elastic-ips"};
+  const auto named = must(call<ec2::DescribeAccountAttributesResult>(alice, "DescribeAccountAttributes", attributes));
+  EXPECT_EQ(named.account_attributes.size(), 5U);
 }
 
 }  // namespace
