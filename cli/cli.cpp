@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
@@ -24,6 +26,22 @@ void add_roles(CLI::App& app, const Roles& roles, int& code) {
   codes->callback([&] { std::fputs(roles.error_codes().c_str(), stdout); });
 }
 
+/// What a wrong command line is answered with. A word that is no command is named, with those there are in its place.
+std::string explain(const CLI::App* app, const CLI::Error& error) {
+  const CLI::App* at = app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  std::vector<std::string> commands;
+  for (const auto* command : at->get_subcommands({})) commands.push_back(command->get_name());
+  if (commands.empty()) return CLI::FailureMessage::simple(app, error);
+  const std::string program = at == app ? "virga" : "virga " + at->get_name();
+  const auto words = at->remaining();
+  std::string wrong = "A command is required.";
+  if (!words.empty())
+    wrong = fmt::format("There is no {} '{}'.", words[0].starts_with('-') ? "option" : "command", plain(words[0]));
+  return fmt::format("{}\nThe commands of {} are: {}.\nRun with --help for more information.\n", wrong, program,
+                     fmt::join(commands, ", "));
+}
+
 }  // namespace
 
 int run(int argc, char** argv, const Roles& roles) {
@@ -31,6 +49,7 @@ int run(int argc, char** argv, const Roles& roles) {
   app.require_subcommand(1);
   app.set_version_flag("--version", VIRGA_VERSION);
   app.footer("Settings: /etc/virga/virga.toml, or VIRGA_HOME=DIR for an installation of its own under DIR.");
+  app.failure_message(explain);
   int code = 0;
   add_roles(app, roles, code);
   Context context;

@@ -82,6 +82,9 @@ Result<nlohmann::json> import(const Context& context, const Options& options) {
     file = fetched->path();
   }
   std::error_code error;
+  if (std::filesystem::is_directory(file, error))
+    return fail(Code::invalid_parameter_value,
+                fmt::format("{}: is a directory; give the image's file, or the address of one", options.source));
   if (!std::filesystem::is_regular_file(file, error))
     return fail(Code::invalid_parameter_value, fmt::format("{}: no such file", options.source));
   const AdminClient client(context.paths);

@@ -35,6 +35,17 @@ class Documents(unittest.TestCase):
             self.assertEqual(done.returncode, 2, words)
             self.assertTrue(done.stderr)
 
+    def complaint(self, *words):
+        return subprocess.run([harness.BINARY, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True).stderr
+
+    def test_who_mistypes_a_command_is_told_which_there_are(self):
+        self.assertRegex(self.complaint("bogus"), "There is no command 'bogus'.*\n.*status.*image")
+        self.assertRegex(self.complaint("image", "bogus"), "There is no command 'bogus'.*\n.*import.*list")
+        self.assertRegex(self.complaint(), "A command is required.*\n.*status.*image")
+
+    def test_a_directory_is_no_image_and_is_called_one(self):
+        self.assertIn("is a directory", self.complaint("image", "import", harness.ROOT, "--name", "x"))
+
 
 if __name__ == "__main__":
     harness.main()
