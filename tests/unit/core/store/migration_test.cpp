@@ -70,7 +70,8 @@ TEST_F(MigrationTest, HostsFromBeforeKeepTheirKeyAndHaveNoIdentityYet) {
 }
 
 TEST_F(MigrationTest, WhatHostsAreToBeToldStaysAsItWas) {
-  given(9, "INSERT INTO wanted (host, kind, id, generation, digest, pushed, removed) VALUES"
+  given(9, "INSERT INTO host (name, endpoint, zones) VALUES ('h', 'unix:x', '[]');"
+           "INSERT INTO wanted (host, kind, id, generation, digest, pushed, removed) VALUES"
            " ('h', 'volume', 'vol-1', 7, 'd', 5, 0), ('h', 'vpc', 'vpc-1', 2, 'e', 2, 1);"
            "INSERT INTO outbox (kind, id) VALUES ('instance', 'i-1');");
 
@@ -82,6 +83,21 @@ TEST_F(MigrationTest, WhatHostsAreToBeToldStaysAsItWas) {
   });
 
   EXPECT_EQ(rows, (std::vector<std::string>{"h volume vol-1 7d50", "h vpc vpc-1 2e21", "instance i-1"}));
+}
+
+TEST_F(MigrationTest, PublicImagesFromBeforeAreTheOperatorsAndSayWhatTheySaid) {
+  given(9,
+        "INSERT INTO image (id, account, name, description, public, state, root_device, min_memory_mib, bytes, created_ms)"
+        " VALUES ('ami-1', 'a', 'public', '', 1, 'available', '', 1, 'ami-1', 0),"
+        " ('ami-2', 'a', 'private', '', 0, 'available', '', 1, 'ami-2', 0),"
+        " ('ami-3', 'a', 'copy', '', 0, 'available', '', 1, 'ami-1', 0)");
+
+  const auto images = after([](Transaction& tx) {
+    return tx.all("SELECT id || ' ' || provided || ena_support || boot_mode FROM image ORDER BY id",
+                  [](Row& row) { return row.text(0); });
+  });
+
+  EXPECT_EQ(images, (std::vector<std::string>{"ami-1 11legacy-bios", "ami-2 01legacy-bios", "ami-3 01legacy-bios"}));
 }
 
 }  // namespace
