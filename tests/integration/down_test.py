@@ -48,10 +48,13 @@ class DownGuests(unittest.TestCase):
                 """ % (self.calls, OURS, FOREIGN, SHARED_NAME, self.home, OURS)))
         os.chmod(virsh, 0o755)
 
-    def down(self, *arguments):
+    def run_down(self, *arguments, answer=""):
         environment = {**os.environ, "VIRGA_HOME": self.home, "PATH": self.tools + ":" + os.environ["PATH"]}
-        done = subprocess.run([os.path.join(harness.ROOT, "scripts", "down"), *arguments], env=environment, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        return subprocess.run([os.path.join(harness.ROOT, "scripts", "down"), *arguments], env=environment, text=True,
+                              input=answer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+
+    def down(self, *arguments):
+        done = self.run_down(*arguments)
         self.assertEqual(done.returncode, 0, done.stdout)
         if not os.path.exists(self.calls):
             return []
@@ -86,6 +89,22 @@ class DownGuests(unittest.TestCase):
         self.assertFalse(os.path.exists("/sys/class/net/" + uplink))
         routes = subprocess.run(["ip", "route", "show", route], check=True, stdout=subprocess.PIPE, timeout=30).stdout
         self.assertEqual(routes, b"")
+
+    def test_a_purge_tells_what_goes_and_a_no_is_obeyed(self):
+        volumes = os.path.join(self.home, "state", "host", "agent", "documents", "volumes")
+        os.makedirs(volumes)
+        for volume in ("vol-0123456789abcdef0", "vol-0123456789abcdef1"):
+            open(os.path.join(volumes, volume + ".json"), "w").close()
+        for answer in ("no\n", "y\n", ""):
+            done = self.run_down("--purge", answer=answer)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(os.path.join(self.home, "state"), done.stdout)
+            self.assertIn("volumes: 2", done.stdout)
+            self.assertIn("Nothing was removed", done.stdout)
+            self.assertFalse(os.path.exists(self.calls))
+            self.assertEqual(len(os.listdir(self.records)), 2)
+        self.assertEqual(self.run_down("--purge", answer="yes\n").returncode, 0)
+        self.assertFalse(os.path.exists(self.home))
 
     def test_without_guests_none_is_touched(self):
         self.assertEqual(self.down(), [])
