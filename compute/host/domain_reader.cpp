@@ -62,6 +62,30 @@ std::optional<std::string> find_disk_target(const std::string& xml, const Volume
   return name.empty() ? std::nullopt : std::optional(name);
 }
 
+Result<std::string> backup_xml(const std::string& xml, const VolumeId& volume, const std::string& target) {
+  pugi::xml_document domain;
+  const std::string copied = disk_of(domain, xml, volume).child("target").attribute("dev").value();
+  if (copied.empty())
+    return fail(Code::incorrect_state, "The volume " + volume.str() + " is not attached to the instance.");
+  pugi::xml_document document;
+  auto backup = document.append_child("domainbackup");
+  backup.append_attribute("mode").set_value("push");
+  auto disks = backup.append_child("disks");
+  for (const auto disk : domain.child("domain").child("devices").children("disk")) {
+    const std::string name = disk.child("target").attribute("dev").value();
+    auto entry = disks.append_child("disk");
+    entry.append_attribute("name").set_value(name.c_str());
+    entry.append_attribute("backup").set_value(name == copied ? "yes" : "no");
+    if (name != copied) continue;
+    entry.append_attribute("type").set_value("file");
+    entry.append_child("driver").append_attribute("type").set_value("qcow2");
+    entry.append_child("target").append_attribute("file").set_value(target.c_str());
+  }
+  std::ostringstream out;
+  document.print(out, " ", pugi::format_indent | pugi::format_no_declaration);
+  return out.str();
+}
+
 namespace {
 
 // "+64055:+64055", as libvirt writes the owner of a guest's process.

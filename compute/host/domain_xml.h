@@ -63,6 +63,10 @@ std::optional<std::string> find_disk(const std::string& xml, const VolumeId& vol
 /// The name by which libvirt calls one attached disk ("vdb"). Nothing if that volume is not attached.
 std::optional<std::string> find_disk_target(const std::string& xml, const VolumeId& volume);
 
+/// A job that copies the disk of that volume alone into an existing qcow2 file. Errors: it is not attached
+/// (IncorrectState).
+Result<std::string> backup_xml(const std::string& xml, const VolumeId& volume, const std::string& target);
+
 struct FileOwner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

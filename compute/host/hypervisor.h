@@ -6,6 +6,7 @@
 // Thread-safe. Every call has a deadline; a hung libvirt makes it fail with `unavailable`, never block for ever.
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -54,6 +55,19 @@ struct Domain {
   std::optional<std::uint64_t> resets = {};
 };
 
+/// The copy of one disk of a guest that is on, as the disk was at the moment the copy began.
+struct DiskBackup {
+  enum class State {
+    none,      ///< there is none, and nothing is known of one
+    running,
+    finished,  ///< the file has everything; told of the last one until the next begins or the guest goes off
+    failed,    ///< cancelled, the guest went off, or the file could not be written
+  };
+  State state = State::none;
+  std::uint64_t done_bytes = 0;  ///< running: of total_bytes
+  std::uint64_t total_bytes = 0;
+};
+
 struct HypervisorInfo {
   std::string accelerator;  ///< kvm | tcg | simulated
   std::string version;
@@ -90,6 +104,15 @@ class Hypervisor {
   /// Makes an attached disk that large, and lets the guest know; never smaller: success if it is at least as large.
   /// Errors: the guest is off, or the volume is not attached to it (IncorrectState).
   virtual Result<void> resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) = 0;
+
+  /// Begins to copy an attached disk, as it is at this moment, into the existing qcow2 file `target` of the disk's size,
+  /// while the guest goes on; on_change() rings at its end. One at a time for each guest: one that runs is cancelled
+  /// first. Errors: the guest is off, or the volume is not attached to it (IncorrectState).
+  virtual Result<void> begin_backup(const InstanceId& id, const VolumeId& volume, const std::string& target) = 0;
+  /// How the last one that was begun is doing. `none` for a guest that is off or unknown.
+  virtual Result<DiskBackup> backup_state(const InstanceId& id) = 0;
+  /// Success if none runs.
+  virtual Result<void> cancel_backup(const InstanceId& id) = 0;
 
   /// The last 64 KiB of the serial console.
   virtual Result<std::string> console_output(const InstanceId& id) = 0;

@@ -75,6 +75,11 @@ void on_device(virConnectPtr, virDomainPtr, const char*, void* opaque) {
 }
 
 template <class State>
+void on_job(virConnectPtr, virDomainPtr, virTypedParameterPtr, int, void* opaque) {
+  Callback<State>::notify(opaque);
+}
+
+template <class State>
 int on_reset(virConnectPtr, virDomainPtr domain, void* opaque) {
   static_cast<Callback<State>*>(opaque)->state->events.reset(virDomainGetName(domain));
   Callback<State>::notify(opaque);
@@ -115,6 +120,7 @@ Result<ConnectionHandle> open_connection(const std::shared_ptr<State>& state) {
   const bool listening =
       listen(VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(&on_lifecycle<State>)) &&
       listen(VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(&on_reset<State>)) &&
+      listen(VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(&on_job<State>)) &&
       listen(VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(&on_device<State>)) &&
       listen(VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, VIR_DOMAIN_EVENT_CALLBACK(&on_device<State>));
   auto error = listening ? Error{} : last_libvirt_error("register events");

@@ -18,7 +18,7 @@ namespace virga::compute {
 
 /// What libvirt tells by itself. Called from any thread; must be quick and must not call libvirt.
 struct LibvirtEvents {
-  std::function<void()> changed;  ///< a guest's life cycle, a device that went, a lost or new connection
+  std::function<void()> changed;  ///< a guest's life cycle, a device that went, a job that ended, a lost or new connection
   std::function<void(const std::string& domain)> ended;  ///< the guest of that name is off, for whatever reason
   std::function<void(const std::string& domain)> reset;  ///< the guest of that name was reset: it rebooted
 };

@@ -17,6 +17,7 @@
 #include "compute/host/console_log.h"
 #include "compute/host/domain_xml.h"
 #include "compute/host/kvm_probe.h"
+#include "compute/host/libvirt_backup.h"
 #include "compute/host/libvirt_calls.h"
 #include "compute/host/libvirt_connection.h"
 #include "compute/host/libvirt_domains.h"
@@ -142,6 +143,15 @@ class LibvirtHypervisor final : public Hypervisor {
       return resize_volume(domain, volume, size_gib);
     });
   }
+  Result<void> begin_backup(const InstanceId& id, const VolumeId& volume, const std::string& target) override {
+    return on_domain("backup", device, id, Absent::error, [volume, target](virDomainPtr domain) {
+      return compute::begin_backup(domain, volume, target);
+    });
+  }
+  Result<DiskBackup> backup_state(const InstanceId& id) override;
+  Result<void> cancel_backup(const InstanceId& id) override {
+    return on_domain("cancel backup", quick, id, Absent::success, compute::cancel_backup);
+  }
   Result<std::string> console_output(const InstanceId& id) override { return consoles_.tail(id); }
   Result<std::string> console_socket(const InstanceId& id) override;
   void on_change(std::function<void()> notify) override { watch_->set(std::move(notify)); }
@@ -224,6 +234,15 @@ Result<std::optional<Domain>> LibvirtHypervisor::look_at(const InstanceId& id) {
   auto domain = TRY(call<std::optional<Domain>>("look", quick, look));
   if (domain) domain->resets = watch_->resets(id);
   return domain;
+}
+
+Result<DiskBackup> LibvirtHypervisor::backup_state(const InstanceId& id) {
+  return call<DiskBackup>("backup state", quick,
+                          [realm = settings_.realm, id](virConnectPtr connection) -> Result<DiskBackup> {
+                            const auto handle = TRY(find_domain(connection, realm, id));
+                            if (!handle) return DiskBackup{};
+                            return compute::backup_state(handle.get());
+                          });
 }
 
 // Whether libvirt can bound a guest's memory depends on its cgroups, its rights and its settings: it is tried.

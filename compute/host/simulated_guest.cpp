@@ -12,6 +12,11 @@ NLOHMANN_JSON_SERIALIZE_ENUM(DomainState, {{DomainState::off, "off"},
                                            {DomainState::running, "running"},
                                            {DomainState::shutting_down, "shutting-down"}})
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SimulatedDisk, volume, slot, gone_at_ms)
+NLOHMANN_JSON_SERIALIZE_ENUM(DiskBackup::State, {{DiskBackup::State::none, "none"},
+                                                 {DiskBackup::State::running, "running"},
+                                                 {DiskBackup::State::finished, "finished"},
+                                                 {DiskBackup::State::failed, "failed"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SimulatedBackup, volume, target, begun_at_ms, done_at_ms, state)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ConsoleLine, at_ms, text)
 
 namespace {
@@ -48,6 +53,30 @@ void SimulatedGuest::ask_reboot(Time now, const SimulatedLatencies& latencies) {
   reboot_at_ms = (listens + latencies.shutdown).ms;
 }
 
+DiskBackup SimulatedBackup::seen(Time now) const {
+  constexpr std::uint64_t bytes = 1 << 20;
+  DiskBackup backup{.state = state};
+  if (state != DiskBackup::State::running) return backup;
+  const auto all = std::max<std::int64_t>(done_at_ms - begun_at_ms, 1);
+  const auto past = std::clamp<std::int64_t>(now.ms - begun_at_ms, 0, all);
+  backup.total_bytes = bytes;
+  backup.done_bytes = bytes * static_cast<std::uint64_t>(past) / static_cast<std::uint64_t>(all);
+  return backup;
+}
+
+void SimulatedGuest::begin_backup(const VolumeId& volume, const std::string& target, Time now,
+                                  const SimulatedLatencies& latencies) {
+  backup = {.volume = volume,
+            .target = target,
+            .begun_at_ms = now.ms,
+            .done_at_ms = (now + latencies.backup).ms,
+            .state = DiskBackup::State::running};
+}
+
+void SimulatedGuest::cancel_backup() {
+  if (backup.state == DiskBackup::State::running) backup.state = DiskBackup::State::failed;
+}
+
 void SimulatedGuest::go_off(Time at, ExitReason reason) {
   std::erase_if(console, [&](const ConsoleLine& line) { return line.at_ms > at.ms; });
   if (reason == ExitReason::guest_shutdown) print(at, "reboot: Power down");
@@ -56,6 +85,7 @@ void SimulatedGuest::go_off(Time at, ExitReason reason) {
   exit_reason = reason;
   off_at_ms = reboot_at_ms = ready_at_ms = 0;
   deaf = false;
+  backup = {};
   std::erase_if(disks, [](const SimulatedDisk& disk) { return disk.gone_at_ms != 0; });
 }
 
@@ -64,6 +94,10 @@ bool SimulatedGuest::settle(Time now, const SimulatedLatencies& latencies) {
   bool happened = std::erase_if(disks, [&](const SimulatedDisk& disk) {
                     return disk.gone_at_ms != 0 && disk.gone_at_ms <= now.ms;
                   }) > 0;
+  if (backup.state == DiskBackup::State::running && backup.done_at_ms <= now.ms) {
+    backup.state = DiskBackup::State::finished;
+    happened = true;
+  }
   if (off_at_ms != 0 && off_at_ms <= now.ms) {
     go_off({off_at_ms}, ExitReason::guest_shutdown);
     return true;
@@ -88,6 +122,7 @@ std::optional<Time> SimulatedGuest::next_due() const {
   consider(off_at_ms);
   consider(reboot_at_ms);
   for (const auto& disk : disks) consider(disk.gone_at_ms);
+  if (backup.state == DiskBackup::State::running) consider(backup.done_at_ms);
   return next == 0 ? std::nullopt : std::optional<Time>(Time{next});
 }
 
@@ -125,6 +160,7 @@ void to_json(nlohmann::json& json, const SimulatedGuest& guest) {
           {"reboot_at_ms", guest.reboot_at_ms},
           {"resets", guest.resets},
           {"disks", guest.disks},
+          {"backup", guest.backup},
           {"console", guest.console}};
 }
 
@@ -142,6 +178,7 @@ void from_json(const nlohmann::json& json, SimulatedGuest& guest) {
   json.at("reboot_at_ms").get_to(guest.reboot_at_ms);
   json.at("resets").get_to(guest.resets);
   json.at("disks").get_to(guest.disks);
+  if (json.contains("backup")) json.at("backup").get_to(guest.backup);  // an earlier version wrote none
   json.at("console").get_to(guest.console);
 }
 

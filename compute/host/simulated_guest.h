@@ -20,12 +20,25 @@ struct SimulatedLatencies {
   std::chrono::milliseconds boot{50};
   std::chrono::milliseconds shutdown{50};
   std::chrono::milliseconds detach{50};
+  std::chrono::milliseconds backup{50};
 };
 
 struct SimulatedDisk {
   VolumeId volume;
   int slot = 0;
   std::int64_t gone_at_ms = 0;  ///< when the guest will have let go of it; 0: it was not asked to
+};
+
+/// The last copy of a disk of the guest.
+struct SimulatedBackup {
+  VolumeId volume;  ///< empty: there was none
+  std::string target;
+  std::int64_t begun_at_ms = 0;
+  std::int64_t done_at_ms = 0;
+  DiskBackup::State state = DiskBackup::State::none;
+
+  /// How far it is.
+  DiskBackup seen(Time now) const;
 };
 
 struct ConsoleLine {
@@ -47,6 +60,7 @@ struct SimulatedGuest {
   std::int64_t reboot_at_ms = 0;  ///< when it will have gone down for a reboot; 0: not asked to
   std::uint64_t resets = 0;
   std::vector<SimulatedDisk> disks;
+  SimulatedBackup backup;
   std::vector<ConsoleLine> console;
 
   bool on() const { return state != DomainState::off; }
@@ -54,6 +68,9 @@ struct SimulatedGuest {
   void boot(Time now, const SimulatedLatencies& latencies);
   void press_power_button(Time now, const SimulatedLatencies& latencies);
   void ask_reboot(Time now, const SimulatedLatencies& latencies);
+  /// The disk must be attached. One that runs is cancelled.
+  void begin_backup(const VolumeId& volume, const std::string& target, Time now, const SimulatedLatencies& latencies);
+  void cancel_backup();
   void go_off(Time at, ExitReason reason);
   /// Lets happen what is due; whether anything did.
   bool settle(Time now, const SimulatedLatencies& latencies);

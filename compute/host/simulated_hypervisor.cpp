@@ -262,6 +262,8 @@ Result<void> SimulatedHypervisor::attach_disk(const InstanceId& id, const Domain
 Result<void> SimulatedHypervisor::detach_disk(const InstanceId& id, const VolumeId& volume) {
   return call("hypervisor.detach_disk", id, [&]() -> Result<void> {
     auto* guest = TRY(find_on(id));
+    if (guest->backup.state == DiskBackup::State::running && guest->backup.volume == volume)
+      return fail(Code::incorrect_state, "The volume is being copied.");
     for (auto& disk : guest->disks) {
       if (disk.volume != volume || disk.gone_at_ms != 0 || guest->deaf) continue;
       disk.gone_at_ms = (clock_.now() + machine_.latencies.detach).ms;
@@ -270,12 +272,48 @@ Result<void> SimulatedHypervisor::detach_disk(const InstanceId& id, const Volume
   });
 }
 
+namespace {
+
+Result<void> check_attached(const SimulatedGuest& guest, const VolumeId& volume) {
+  const bool attached = std::any_of(guest.disks.begin(), guest.disks.end(),
+                                    [&](const SimulatedDisk& disk) { return disk.volume == volume; });
+  if (!attached) return fail(Code::incorrect_state, "The volume is not attached to the guest.");
+  return {};
+}
+
+}  // namespace
+
+Result<void> SimulatedHypervisor::begin_backup(const InstanceId& id, const VolumeId& volume,
+                                               const std::string& target) {
+  return call("hypervisor.begin_backup", id, [&]() -> Result<void> {
+    auto* guest = TRY(find_on(id));
+    TRY_VOID(check_attached(*guest, volume));
+    guest->begin_backup(volume, target, clock_.now(), machine_.latencies);
+    return save(*guest);
+  });
+}
+
+Result<DiskBackup> SimulatedHypervisor::backup_state(const InstanceId& id) {
+  TRY_VOID(faults_.enter("hypervisor.backup_state", id.str()));
+  const std::lock_guard lock(mutex_);
+  settle();
+  const auto found = guests_.find(id);
+  return found == guests_.end() ? DiskBackup{} : found->second.backup.seen(clock_.now());
+}
+
+Result<void> SimulatedHypervisor::cancel_backup(const InstanceId& id) {
+  return call("hypervisor.cancel_backup", id, [&]() -> Result<void> {
+    const auto found = guests_.find(id);
+    if (found == guests_.end()) return {};
+    found->second.cancel_backup();
+    return save(found->second);
+  });
+}
+
 Result<void> SimulatedHypervisor::resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) {
   return call("hypervisor.resize_disk", id, [&]() -> Result<void> {
     const auto* guest = TRY(find_on(id));
-    const bool attached = std::any_of(guest->disks.begin(), guest->disks.end(),
-                                      [&](const SimulatedDisk& disk) { return disk.volume == volume; });
-    if (!attached) return fail(Code::incorrect_state, "The volume is not attached to the guest.");
+    TRY_VOID(check_attached(*guest, volume));
     return machine_.grow_volume ? machine_.grow_volume(volume, size_gib) : Result<void>();
   });
 }

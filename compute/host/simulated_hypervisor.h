@@ -57,6 +57,9 @@ class SimulatedHypervisor final : public Hypervisor {
   Result<void> attach_disk(const InstanceId& id, const DomainDisk& disk) override;
   Result<void> detach_disk(const InstanceId& id, const VolumeId& volume) override;
   Result<void> resize_disk(const InstanceId& id, const VolumeId& volume, std::uint64_t size_gib) override;
+  Result<void> begin_backup(const InstanceId& id, const VolumeId& volume, const std::string& target) override;
+  Result<DiskBackup> backup_state(const InstanceId& id) override;
+  Result<void> cancel_backup(const InstanceId& id) override;
   Result<std::string> console_output(const InstanceId& id) override;
   /// The simulated guests have no interactive console: UnsupportedOperation.
   Result<std::string> console_socket(const InstanceId& id) override;

@@ -14,6 +14,8 @@ struct ImportLimits {
   std::uint64_t max_virtual_bytes = std::uint64_t{2} << 40;
   Reserve reserve;  ///< of the file system; neither a copy nor a conversion takes of it
   SandboxUser user;
+  /// Who copies the disks of volumes: another one, since a user's processes are counted together.
+  SandboxUser copying_user = {.uid = 65531, .gid = 65531};
 };
 
 struct ImportedFile {

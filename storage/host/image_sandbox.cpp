@@ -83,7 +83,8 @@ void append(std::vector<std::string>& argv, const std::vector<std::string>& more
 /// Limits that would hurt bubblewrap itself, so they are set inside. qemu-img has 6 threads: its own, one for deferred
 /// frees, and the workers (which would be 64). Stacks of 1 MiB instead of 8 and one heap keep it at about 105 MiB of
 /// address space, of which 1 GiB is allowed. Processes are counted per user over the whole machine: 32 let five
-/// installations that share a machine convert at the same time, and each converts one image at a time.
+/// installations that share a machine convert at the same time, and each converts one image at a time; of those that
+/// copy two volumes at a time, two.
 std::vector<std::string> process_limits() {
   return {"/usr/bin/prlimit", "--nproc=32", "--nofile=32", "--stack=1048576", "--"};
 }
@@ -160,6 +161,28 @@ Result<Command> confined_conversion(const Conversion& conversion) {
   command.timeout = std::chrono::seconds(60 + megabytes / 20);
   // 0 would mean no limit.
   command.max_file_bytes = std::max<std::uint64_t>(std::min(largest_output(virtual_bytes), conversion.room_bytes), 1);
+  return command;
+}
+
+Result<Command> confined_copy(const FlatCopy& copy) {
+  std::vector<std::string> binds = {"--bind", copy.output_directory, "/output"};
+  const auto node_of = [&](const std::string& file, const std::string& name, const nlohmann::json& below) {
+    append(binds, {"--ro-bind", file, name});
+    return nlohmann::json{
+        {"driver", "qcow2"}, {"backing", below}, {"file", {{"driver", "file"}, {"filename", name}}}};
+  };
+  nlohmann::json node = nullptr;
+  for (auto number = copy.backing.size(); number > 0; --number)
+    node = node_of(copy.backing[number - 1], fmt::format("/base-{}", number), node);
+  node = node_of(copy.file, "/volume", node);
+  auto command = TRY(confined(binds, copy.user,
+                              {"convert", "-q", "--object", main_loop(), "-O", "qcow2", "-o",
+                               "compat=1.1,cluster_size=65536", "json:" + node.dump(),
+                               fmt::format("/output/{}", converted_name)}));
+  const auto megabytes = copy.disk_bytes / mib;
+  command.max_cpu_seconds = 30 + megabytes / 20;
+  command.timeout = std::chrono::seconds(60 + megabytes / 20);
+  command.max_file_bytes = std::max<std::uint64_t>(std::min(largest_output(copy.disk_bytes), copy.room_bytes), 1);
   return command;
 }
 

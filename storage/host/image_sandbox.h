@@ -35,6 +35,16 @@ struct Growth {
   SandboxUser user;
 };
 
+/// A disk that is to be copied into a file that stands alone.
+struct FlatCopy {
+  std::string file;                  ///< on the host: a qcow2; the tool works as `user`, who must be able to read it
+  std::vector<std::string> backing;  ///< what lies below it, nearest first: qcow2 files, too
+  std::string output_directory;      ///< on the host; the tool writes `converted_name` into it
+  std::uint64_t disk_bytes = 0;      ///< what time, CPU and size limits follow from
+  SandboxUser user;
+  std::uint64_t room_bytes = 0;      ///< what the output may take of the file system; it never takes more
+};
+
 /// The size at which the output of an honest conversion would have ended long before: its disk, 1 % and 1 MiB.
 std::uint64_t largest_output(std::uint64_t virtual_bytes);
 
@@ -44,6 +54,11 @@ Result<Command> confined_conversion(const Conversion& conversion);
 /// qemu-img resize of a file that a guest has written to, confined: it is a qcow2 whatever it says, and what its header
 /// refers to is not there. The files below an overlay are not needed for it.
 Result<Command> confined_resize(const Growth& growth);
+
+/// qemu-img convert of a file that a guest's hypervisor has written, and of what lies below it by our own knowledge, into
+/// a qcow2 that stands alone, confined: what the file's header refers to is not there. It fails while somebody has the
+/// file open for writing.
+Result<Command> confined_copy(const FlatCopy& copy);
 
 /// The compiled seccomp filter (BPF) the tool runs under: what it never needs ends in EPERM.
 Result<std::string> seccomp_filter();

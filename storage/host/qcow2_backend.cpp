@@ -43,19 +43,24 @@ Result<std::unique_ptr<VolumeBackend>> Qcow2Backend::create(Qcow2Options options
   const auto root = TRY(Directory::open(options.directory, reachable));
   auto images = TRY(Directory::open(root.path_of("images"), reachable));
   auto volumes = TRY(Directory::open(root.path_of("volumes"), reachable));
+  auto snapshots = TRY(SnapshotFiles::open(root.path_of("snapshots")));
   auto spool = TRY(Directory::open(root.path_of("spool"), 0700));
+  auto backups = TRY(Directory::open(root.path_of("backups"), reachable));
   return std::unique_ptr<VolumeBackend>(
-      new Qcow2Backend(std::move(images), std::move(volumes), std::move(spool), options.runner, options.limits));
+      new Qcow2Backend({std::move(images), std::move(volumes), std::move(snapshots), std::move(spool), std::move(backups)},
+                       options.runner, options.limits));
 }
 
-Qcow2Backend::Qcow2Backend(Directory images, Directory volumes, Directory spool, CommandRunner& runner,
-                           ImportLimits limits)
-    : images_(std::move(images)),
-      volumes_(std::move(volumes)),
-      spool_(std::move(spool)),
+Qcow2Backend::Qcow2Backend(Directories directories, CommandRunner& runner, ImportLimits limits)
+    : images_(std::move(directories.images)),
+      volumes_(std::move(directories.volumes)),
+      snapshots_(std::move(directories.snapshots)),
+      spool_(std::move(directories.spool)),
+      backups_(std::move(directories.backups)),
       runner_(runner),
       limits_(limits) {}
 
+std::string Qcow2Backend::volume_file_name(const VolumeId& id) { return disk_name(id); }
 std::string Qcow2Backend::path(const VolumeId& id) const { return volumes_.path_of(disk_name(id)); }
 
 Result<void> Qcow2Backend::create(const WantedVolume& volume) {
@@ -73,6 +78,7 @@ Result<void> Qcow2Backend::create(const WantedVolume& volume) {
   auto made = make_volume(volume, name);
   if (!made) {
     (void)spool_.remove(name);  // remove_leftovers tries again
+    if (!volume.snapshot.empty()) (void)snapshots_.release(volume.id);
     return fail(within("create " + volume.id.str(), std::move(made.error())));
   }
   return {};
@@ -84,17 +90,33 @@ Result<void> Qcow2Backend::make_volume(const WantedVolume& volume, const std::st
   TRY_VOID(spool_.remove(temporary));
   Command command;
   command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=1.1,cluster_size=65536"};
-  if (!volume.image.empty()) {
-    // Both formats are named: what a guest writes into its disk is never taken for a header.
-    if (!TRY(images_.find(disk_name(volume.image)))) return fail(observe(volume.image).error());
-    command.argv.insert(command.argv.end(), {"-F", "qcow2", "-b", images_.path_of(disk_name(volume.image))});
-  }
+  // Both formats are named: what a guest writes into its disk is never taken for a header.
+  if (const auto base = TRY(base_of(volume)); !base.empty())
+    command.argv.insert(command.argv.end(), {"-F", "qcow2", "-b", base});
+  if (!volume.snapshot.empty()) TRY_VOID(snapshots_.hold(volume.snapshot, volume.id));
   command.argv.insert(command.argv.end(), {"--", spool_.path_of(temporary), fmt::format("{}G", volume.size_gib)});
   TRY_VOID(runner_.run_ok(command));
   const auto file = TRY(spool_.open_file(temporary));
   if (::fchmod(file.get(), 0600) != 0) return fail(system_error("chmod a volume"));
   TRY_VOID(sync_file(file.get()));
   return volumes_.adopt(spool_, temporary, temporary);
+}
+
+Result<std::string> Qcow2Backend::base_of(const WantedVolume& volume) const {
+  if (!volume.image.empty()) {
+    if (!TRY(images_.find(disk_name(volume.image)))) return fail(observe(volume.image).error());
+    return images_.path_of(disk_name(volume.image));
+  }
+  if (volume.snapshot.empty()) return std::string();
+  if (!TRY(snapshots_.find(volume.snapshot)))
+    return fail(Code::incorrect_state, fmt::format("The snapshot '{}' is not on this host.", volume.snapshot.str()));
+  const auto file = TRY(snapshots_.directory().open_file(SnapshotFiles::name_of(volume.snapshot)));
+  const auto size = TRY(volume_disk_bytes(file.get()));
+  if (volume.size_gib << 30 < size)
+    return fail(Code::invalid_parameter_value,
+                fmt::format("The volume size of {} GiB is smaller than its snapshot, which needs {} GiB.",
+                            volume.size_gib, ((size - 1) >> 30) + 1));
+  return snapshots_.path(volume.snapshot);
 }
 
 Result<void> Qcow2Backend::resize(const VolumeId& id, std::uint64_t size_gib) {
@@ -132,7 +154,8 @@ Result<void> Qcow2Backend::grow(const std::string& name, std::uint64_t size_gib)
 Result<void> Qcow2Backend::remove(const VolumeId& id) {
   const std::lock_guard lock(volumes_mutex_);
   TRY_VOID(volumes_.remove(disk_name(id)));
-  return volumes_.sync();
+  TRY_VOID(volumes_.sync());
+  return snapshots_.release(id);
 }
 
 Result<std::vector<ObservedVolume>> Qcow2Backend::list() {
@@ -166,15 +189,20 @@ Result<std::vector<std::string>> Qcow2Backend::remove_leftovers() {
   const std::lock_guard lock(volumes_mutex_);
   const std::lock_guard images_lock(images_mutex_);
   std::vector<std::string> removed;
+  const auto is_being_copied = [&](const auto& is_of) {
+    const std::lock_guard snapshots_lock(snapshots_mutex_);
+    return std::any_of(copying_.begin(), copying_.end(), [&](const auto& copy) { return is_of(copy.first); });
+  };
   for (const auto& name : TRY(spool_.names())) {
-    const auto in_use = [&](const ImageId& id) { return name.starts_with(id.str() + "."); };
-    if (std::any_of(importing_.begin(), importing_.end(), in_use)) continue;
+    const auto is_of = [&](const auto& id) { return name.starts_with(id.str() + "."); };
+    if (std::any_of(importing_.begin(), importing_.end(), is_of) || is_being_copied(is_of)) continue;
     std::error_code error;
     std::filesystem::remove_all(spool_.path_of(name), error);
     if (error) return fail(internal_error(fmt::format("remove {}: {}", spool_.path_of(name), error.message())));
     removed.push_back(name);
   }
   TRY_VOID(remove_unfinished_images(removed));
+  TRY_VOID(remove_unfinished_snapshots(removed));
   return removed;
 }
 

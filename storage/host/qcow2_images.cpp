@@ -46,6 +46,7 @@ class ImportMark {
 }  // namespace
 
 std::vector<std::string> Qcow2Backend::backing(const WantedVolume& volume) const {
+  if (!volume.snapshot.empty()) return {snapshots_.path(volume.snapshot)};
   if (volume.image.empty()) return {};
   return {images_.path_of(disk_name(volume.image))};
 }

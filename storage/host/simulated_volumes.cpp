@@ -84,9 +84,16 @@ Result<void> SimulatedVolumes::load() {
     const auto text = TRY(read_file(entry.path()));
     try {
       const auto json = nlohmann::json::parse(text);
-      if (entry.path().filename().string().starts_with("vol-")) {
-        auto volume = json.get<WantedVolume>();
+      const auto name = entry.path().filename().string();
+      if (name.starts_with("vol-")) {
+        nlohmann::json complete = WantedVolume{};  // an earlier version wrote fewer members
+        complete.update(json);
+        auto volume = complete.get<WantedVolume>();
         volumes_.emplace(volume.id, std::move(volume));
+      } else if (name.starts_with("snap-")) {
+        const Snapshot snapshot{.made = json.at("made").get<WantedSnapshot>(),
+                                .removed = json.at("removed").get<bool>()};
+        snapshots_.emplace(snapshot.made.id, snapshot);
       } else {
         auto image = json.get<ObservedImage>();
         images_.emplace(image.id, std::move(image));
@@ -101,8 +108,9 @@ Result<void> SimulatedVolumes::load() {
 void SimulatedVolumes::forget(const std::string& object) {
   const std::lock_guard lock(mutex_);
   std::erase_if(volumes_, [&](const auto& entry) { return entry.first.str() == object; });
+  std::erase_if(snapshots_, [&](const auto& entry) { return entry.first.str() == object; });
   std::erase_if(images_, [&](const auto& entry) { return entry.first.str() == object; });
-  if (VolumeId::parse(object) || ImageId::parse(object)) {
+  if (VolumeId::parse(object) || SnapshotId::parse(object) || ImageId::parse(object)) {
     static_cast<void>(remove_file(directory_ / (object + ".json"), Durability::process_end));
   }
 }
@@ -118,14 +126,23 @@ std::int64_t SimulatedVolumes::promised_gib() const {
   return sum;
 }
 
+Result<void> SimulatedVolumes::check_base(const WantedVolume& volume) const {
+  if (!volume.image.empty() && !images_.contains(volume.image))
+    return fail(Code::incorrect_state, "The volume's image is not on this host.");
+  if (volume.snapshot.empty()) return {};
+  const auto base = snapshots_.find(volume.snapshot);
+  if (base == snapshots_.end()) return fail(Code::incorrect_state, "The volume's snapshot is not on this host.");
+  if (volume.size_gib < base->second.made.size_gib)
+    return fail(Code::invalid_parameter_value, "The volume is smaller than its snapshot.");
+  return {};
+}
+
 Result<void> SimulatedVolumes::create(const WantedVolume& volume) {
   TRY_VOID(faults_.enter("storage.create", volume.id.str()));
   {
     const std::lock_guard lock(mutex_);
     if (!volumes_.contains(volume.id)) {
-      if (!volume.image.empty() && !images_.contains(volume.image)) {
-        return fail(Code::incorrect_state, "The volume's image is not on this host.");
-      }
+      TRY_VOID(check_base(volume));
       const auto free_gib = total_gib_ - promised_gib();
       if (static_cast<std::int64_t>(volume.size_gib) > free_gib) {
         return fail(
@@ -169,6 +186,11 @@ Result<void> SimulatedVolumes::remove(const VolumeId& id) {
     const std::lock_guard lock(mutex_);
     TRY_VOID(remove_file(path(id), Durability::process_end));
     volumes_.erase(id);
+    for (auto entry = snapshots_.begin(); entry != snapshots_.end();) {
+      const bool unneeded = entry->second.removed && !is_base_of_a_volume(entry->first);
+      if (unneeded) TRY_VOID(remove_file(snapshot_path(entry->first), Durability::process_end));
+      entry = unneeded ? snapshots_.erase(entry) : std::next(entry);
+    }
   }
   faults_.leave("storage.remove");
   return {};
@@ -234,7 +256,7 @@ Result<VolumeBackend::Space> SimulatedVolumes::space() {
 Result<std::vector<std::string>> SimulatedVolumes::remove_leftovers() {
   std::vector<std::string> removed;
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-    if (entry.path().extension() != ".tmp") continue;
+    if (entry.path().extension() != ".tmp" && entry.path().extension() != ".backup") continue;
     removed.push_back(entry.path().filename().string());
     TRY_VOID(remove_file(entry.path(), Durability::process_end));
   }

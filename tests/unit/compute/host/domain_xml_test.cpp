@@ -228,6 +228,24 @@ TEST(DomainXml, FindsOneDiskByItsVolume) {
   EXPECT_FALSE(find_disk(xml_of(guest()), VolumeId::trusted("vol-0123456789abcdef2")));
 }
 
+TEST(DomainXml, ABackupIsOfOneDiskIntoAFileThatIsThere) {
+  const auto xml = backup_xml(xml_of(guest()), data, "/backups/<&.qcow2");
+
+  ASSERT_TRUE(xml);
+  EXPECT_EQ(*xml, R"(<domainbackup mode="push">
+ <disks>
+  <disk name="vda" backup="no" />
+  <disk name="vdb" backup="yes" type="file">
+   <driver type="qcow2" />
+   <target file="/backups/&lt;&amp;.qcow2" />
+  </disk>
+ </disks>
+</domainbackup>
+)");
+  EXPECT_EQ(backup_xml(xml_of(guest()), VolumeId::trusted("vol-0123456789abcdef2"), "/x").error().code,
+            Code::incorrect_state);
+}
+
 TEST(DomainXml, KnowsADiskByLibvirtsName) {
   EXPECT_EQ(find_disk_target(xml_of(guest()), data), "vdb");
   EXPECT_FALSE(find_disk_target(xml_of(guest()), VolumeId::trusted("vol-0123456789abcdef2")));

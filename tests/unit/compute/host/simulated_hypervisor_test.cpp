@@ -77,6 +77,30 @@ TEST_F(SimulatedHypervisorTest, GrowsOnlyDisksOfAGuestThatIsOn) {
   EXPECT_EQ(grown_, (std::map<VolumeId, std::uint64_t>{{root_disk, 4}}));
 }
 
+TEST_F(SimulatedHypervisorTest, CopiesADiskOfAGuestThatIsOn) {
+  using State = DiskBackup::State;
+  const auto state = [&] { return hypervisor_->backup_state(guest)->state; };
+  EXPECT_EQ(state(), State::none);
+  EXPECT_EQ(hypervisor_->begin_backup(guest, root_disk, "/x").error().code, Code::incorrect_state);
+  run(guest, root_disk);
+  EXPECT_EQ(hypervisor_->begin_backup(guest, data_disk, "/x").error().code, Code::incorrect_state);
+
+  ASSERT_TRUE(hypervisor_->begin_backup(guest, root_disk, "/x"));
+  EXPECT_EQ(state(), State::running);
+  EXPECT_EQ(hypervisor_->detach_disk(guest, root_disk).error().code, Code::incorrect_state);
+  restart();
+  EXPECT_EQ(state(), State::running) << "it outlives the process";
+  clock_.advance(SimulatedLatencies{}.backup);
+  EXPECT_EQ(state(), State::finished);
+
+  ASSERT_TRUE(hypervisor_->begin_backup(guest, root_disk, "/x"));
+  ASSERT_TRUE(hypervisor_->cancel_backup(guest));
+  EXPECT_EQ(state(), State::failed);
+  ASSERT_TRUE(hypervisor_->begin_backup(guest, root_disk, "/x"));
+  ASSERT_TRUE(hypervisor_->kill_process(guest));
+  EXPECT_EQ(state(), State::none);
+}
+
 TEST_F(SimulatedHypervisorTest, GuestsOutliveTheProcess) {
   run(guest, root_disk);
   restart();

@@ -14,6 +14,7 @@ using namespace samples;
 
 const auto image_id = ImageId::trusted("ami-0123456789abcdef0");
 const auto volume_id = VolumeId::trusted("vol-0123456789abcdef0");
+const auto snapshot_id = SnapshotId::trusted("snap-0123456789abcdef0");
 
 /// Does what qemu-img would: `create` writes a header, the confined `convert` writes a qcow2 of the same size.
 class FakeTools final : public CommandRunner {
@@ -51,7 +52,10 @@ class Qcow2BackendTest : public testing::Test {
     auto created = Qcow2Backend::create(
         {.directory = directory_.path("storage"),
          .runner = tools_,
-         .limits = {.max_virtual_bytes = 2048 * gib, .reserve = reserve_, .user = {::geteuid(), ::getegid()}}});
+         .limits = {.max_virtual_bytes = 2048 * gib,
+                    .reserve = reserve_,
+                    .user = {::geteuid(), ::getegid()},
+                    .copying_user = {::geteuid(), ::getegid()}}});
     ASSERT_TRUE(created.has_value()) << describe(created.error());
     backend_ = std::move(*created);
   }
@@ -64,6 +68,16 @@ class Qcow2BackendTest : public testing::Test {
     wanted.size_gib = size_gib;
     wanted.image = image;
     return wanted;
+  }
+  /// Another volume, on the snapshot.
+  static WantedVolume based(std::uint64_t size_gib) {
+    auto wanted = volume(size_gib);
+    wanted.id = VolumeId::trusted("vol-0123456789abcdef1");
+    wanted.snapshot = snapshot_id;
+    return wanted;
+  }
+  static WantedSnapshot snapshot() {
+    return {.id = snapshot_id, .generation = 1, .volume = volume_id, .size_gib = 1};
   }
   mode_t mode_of(const std::string& name) {
     struct stat status {};
@@ -368,6 +382,91 @@ TEST_F(Threat_E09, AnImageThatWasCutOffOrLostIsNotReady) {
   const auto images = backend_->list_images();
   ASSERT_EQ(images->size(), 2U);
   EXPECT_FALSE(images->at(1).problem.empty());
+}
+
+TEST_F(Qcow2BackendTest, ASnapshotIsMadeInTheSandboxFromWhatIsWanted) {
+  EXPECT_EQ(backend_->snapshot(snapshot(), volume(1)).error().code, Code::incorrect_state);
+  ASSERT_TRUE(import());
+  ASSERT_TRUE(backend_->create(volume(1, image_id)));
+
+  const auto made = backend_->snapshot(snapshot(), volume(1, image_id));
+
+  ASSERT_TRUE(made) << describe(made.error());
+  const auto& argv = tools_.commands.back();
+  EXPECT_EQ(argv.front(), "bwrap");
+  const auto source = *(argv.end() - 2);
+  EXPECT_TRUE(source.starts_with("json:")) << source;
+  EXPECT_NE(source.find("/base-1"), std::string::npos) << source;
+  EXPECT_EQ(source.find(directory_.path()), std::string::npos) << "no file of the host is named: " << source;
+  EXPECT_EQ(mode_of("snapshots/snap-0123456789abcdef0.qcow2"), 0440U);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/spool")));
+  const auto listed = backend_->list_snapshots();
+  ASSERT_EQ(listed->size(), 1U);
+  EXPECT_TRUE(listed->front().ready);
+
+  const auto commands = tools_.commands.size();
+  EXPECT_TRUE(backend_->snapshot(snapshot(), volume(1, image_id)));
+  EXPECT_EQ(tools_.commands.size(), commands) << "made once";
+}
+
+TEST_F(Qcow2BackendTest, ACopyThatFailsOrIsOfAnotherSizeIsNoSnapshot) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  tools_.next_result = {.exit_code = 1, .standard_output = {}, .standard_error = "damaged"};
+  EXPECT_FALSE(backend_->snapshot(snapshot(), volume(1)));
+  tools_.next_result = {};
+  tools_.converted = qcow2(2 * gib);
+  EXPECT_FALSE(backend_->snapshot(snapshot(), volume(1)));
+
+  EXPECT_TRUE(backend_->list_snapshots()->empty());
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/snapshots")));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/spool")));
+}
+
+TEST_F(Qcow2BackendTest, ARemovedSnapshotStaysForTheVolumesOnItOverARestart) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  ASSERT_TRUE(backend_->snapshot(snapshot(), volume(1)));
+  ASSERT_TRUE(backend_->create(based(2)));
+  EXPECT_EQ(backend_->backing(based(2)),
+            std::vector<std::string>{directory_.path("storage/snapshots/snap-0123456789abcdef0.qcow2")});
+
+  ASSERT_TRUE(backend_->remove_snapshot(snapshot_id));
+  EXPECT_TRUE(backend_->list_snapshots()->empty());
+  restart();
+  ASSERT_TRUE(backend_->remove_leftovers());
+  EXPECT_TRUE(exists("snapshots/snap-0123456789abcdef0.qcow2"));
+  EXPECT_TRUE(backend_->list_snapshots()->empty());
+
+  ASSERT_TRUE(backend_->remove(based(2).id));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/snapshots")));
+}
+
+TEST_F(Qcow2BackendTest, AnInterruptedVolumeOnASnapshotDoesNotKeepIt) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  ASSERT_TRUE(backend_->snapshot(snapshot(), volume(1)));
+  tools_.next_result.exit_code = 1;
+  EXPECT_FALSE(backend_->create(based(2)));
+  tools_.next_result = {};
+  directory_.write("storage/snapshots/snap-0123456789abcdef0.vol-0123456789abcdef1", "");  // noted, and then a crash
+  ASSERT_TRUE(backend_->remove_snapshot(snapshot_id));
+  EXPECT_TRUE(exists("snapshots/snap-0123456789abcdef0.qcow2"));
+
+  restart();
+  ASSERT_TRUE(backend_->remove_leftovers());
+
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/snapshots")));
+}
+
+TEST_F(Qcow2BackendTest, AHypervisorsUnfinishedCopyIsALeftover) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  ASSERT_TRUE(backend_->backup_target(snapshot(), volume(1)));
+  ASSERT_TRUE(backend_->remove_leftovers());
+  EXPECT_TRUE(exists("backups/snap-0123456789abcdef0.qcow2")) << "it is in use";
+
+  restart();
+  ASSERT_TRUE(backend_->remove_leftovers());
+
+  EXPECT_FALSE(exists("backups/snap-0123456789abcdef0.qcow2"));
+  EXPECT_EQ(backend_->adopt_backup(snapshot()).error().code, Code::incorrect_state);
 }
 
 }  // namespace

@@ -103,5 +103,35 @@ TEST_F(SimulatedVolumesTest, RemovesWhatAnInterruptedWriteLeft) {
   EXPECT_TRUE(volumes_->remove_leftovers().value().empty());
 }
 
+TEST_F(SimulatedVolumesTest, KeepsSnapshotsAndWhatLiesOnThemOverARestart) {
+  const auto snapshot_id = SnapshotId::trusted("snap-0123456789abcdef0");
+  WantedVolume source;
+  source.id = VolumeId::trusted("vol-0123456789abcdef0");
+  source.size_gib = 2;
+  const WantedSnapshot snapshot{.id = snapshot_id, .generation = 1, .volume = source.id, .size_gib = 2};
+  EXPECT_EQ(volumes_->snapshot(snapshot, source).error().code, Code::incorrect_state);
+  ASSERT_TRUE(volumes_->create(source));
+  EXPECT_EQ(volumes_->adopt_backup(snapshot).error().code, Code::incorrect_state);
+  ASSERT_TRUE(volumes_->backup_target(snapshot, source));
+  EXPECT_TRUE(volumes_->list_snapshots()->empty());
+  ASSERT_TRUE(volumes_->adopt_backup(snapshot));
+  auto based = source;
+  based.id = VolumeId::trusted("vol-0123456789abcdef1");
+  based.snapshot = snapshot_id;
+  based.size_gib = 1;
+  EXPECT_EQ(volumes_->create(based).error().code, Code::invalid_parameter_value);
+  based.size_gib = 3;
+  ASSERT_TRUE(volumes_->create(based));
+  const auto file = volumes_->backing(based).front();
+
+  ASSERT_TRUE(volumes_->remove_snapshot(snapshot_id));
+  restart();
+  EXPECT_TRUE(volumes_->list_snapshots()->empty());
+  EXPECT_TRUE(std::filesystem::exists(file));
+
+  ASSERT_TRUE(volumes_->remove(based.id));
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
 }  // namespace
 }  // namespace virga::storage
