@@ -61,17 +61,33 @@ Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& conf
       observed_(options.host_name, options.version, options.boot_id),
       shared_{ports_, *documents_, observed_, readiness_, vpc_locks_},
       imports_(ports.volumes, ports.clock),
+      copies_(ports.volumes, ports.clock),
       storage_(shared_, imports_),
+      snapshots_(shared_, copies_),
       network_(shared_, std::move(hooks)),
       compute_(shared_, *records_, config, options.kernel_boot_id),
       ends_(shared_),
       storage_loop_("storage", ports.clock, [this] { return storage_.pass(); }),
+      snapshots_loop_("snapshots", ports.clock, [this] { return snapshots_.pass(); }),
       network_loop_("network", ports.clock, [this] { return network_.pass(); }),
       compute_loop_("compute", ports.clock, [this] { return compute_.pass(); }),
       ends_loop_("guests' ends", ports.clock, [this] { return ends_.pass(); }),
-      import_loop_("import", ports.clock, [this] { return imports_.pass(); }) {
+      import_loop_("import", ports.clock, [this] { return imports_.pass(); }),
+      copy_loops_{Loop("copies", ports.clock, [this] { return copies_.pass(); }),
+                  Loop("copies", ports.clock, [this] { return copies_.pass(); })} {
   imports_.on_done([this] { storage_loop_.wake(); });
-  storage_.on_ready([this] { compute_loop_.wake(); });
+  copies_.on_done([this] { snapshots_loop_.wake(); });
+  snapshots_.on_queued([this] {
+    for (auto& loop : copy_loops_) loop.wake();
+  });
+  snapshots_.on_released([this] {
+    storage_loop_.wake();
+    compute_loop_.wake();
+  });
+  storage_.on_ready([this] {
+    compute_loop_.wake();
+    snapshots_loop_.wake();  // a volume to be copied may have been made
+  });
   network_.on_ready([this] { compute_loop_.wake(); });
   compute_.on_forgotten([this] {
     storage_loop_.wake();
@@ -83,6 +99,7 @@ Agent::Agent(const Ports& ports, const AgentOptions& options, const Config& conf
     if (bell->agent == nullptr) return;
     bell->agent->compute_loop_.wake();
     bell->agent->storage_loop_.wake();  // a disk may have been let go
+    bell->agent->snapshots_loop_.wake();
   });
   ports_.hypervisor.on_end([bell = bell_](const InstanceId& id) {
     const std::lock_guard lock(bell->mutex);
@@ -102,24 +119,30 @@ Agent::~Agent() {
 
 void Agent::start() {
   storage_loop_.start();
+  snapshots_loop_.start();
   network_loop_.start();
   compute_loop_.start();
   ends_loop_.start();
   import_loop_.start();
+  for (auto& loop : copy_loops_) loop.start();
 }
 
 void Agent::stop() {
   observed_.close();
+  for (auto& loop : copy_loops_) loop.stop();
   import_loop_.stop();
   ends_loop_.stop();
   compute_loop_.stop();
   network_loop_.stop();
+  snapshots_loop_.stop();
   storage_loop_.stop();
 }
 
 bool Agent::reconcile_once() {
   bool progressed = imports_.pass().progressed;
+  progressed = copies_.pass().progressed || progressed;
   progressed = storage_.pass().progressed || progressed;
+  progressed = snapshots_.pass().progressed || progressed;
   progressed = network_.pass().progressed || progressed;
   return compute_.pass().progressed || progressed;
 }
@@ -135,7 +158,7 @@ Result<void> Agent::put(const storage::WantedVolume& volume) {
 }
 
 Result<void> Agent::put(const storage::WantedSnapshot& snapshot) {
-  if (TRY(documents_->put(snapshot)) == PutEffect::taken) storage_loop_.wake();
+  if (TRY(documents_->put(snapshot)) == PutEffect::taken) snapshots_loop_.wake();
   return {};
 }
 
@@ -156,6 +179,7 @@ Result<void> Agent::remove(DocumentKind kind, const std::string& id) {
   compute_loop_.wake();
   network_loop_.wake();
   storage_loop_.wake();
+  snapshots_loop_.wake();
   return {};
 }
 

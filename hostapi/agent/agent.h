@@ -4,11 +4,12 @@
 // for that: guests, networks and volumes are kept as last wanted while the control role is away, and brought back after
 // a reboot of the machine.
 //
-// Three reconcilers (storage, network, compute), each on a thread of its own, plus one for imports of images and one
-// that tells of guests' ends. Each pass reads what is wanted, looks at what is there, plans (plan_*.h, pure), and takes
+// Four reconcilers (storage, snapshots, network, compute), each on a thread of its own, plus one for imports of images,
+// two for copies of volumes and one that tells of guests' ends. Each pass reads what is wanted, looks at what is there, plans (plan_*.h, pure), and takes
 // the steps; after kill -9 at any point the next start does the same. One object's failure never stops the others: it
 // is retried with back-off, and the reason is in that object's `problem`.
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,8 @@
 #include "hostapi/agent/network_reconciler.h"
 #include "hostapi/agent/observed.h"
 #include "hostapi/agent/parts.h"
+#include "hostapi/agent/snapshot_copies.h"
+#include "hostapi/agent/snapshot_reconciler.h"
 #include "hostapi/agent/storage_reconciler.h"
 #include "hostapi/host.h"
 
@@ -102,15 +105,19 @@ class Agent {
   VpcLocks vpc_locks_;
   const Shared shared_;
   ImageImports imports_;
+  SnapshotCopies copies_;
   StorageReconciler storage_;
+  SnapshotReconciler snapshots_;
   NetworkReconciler network_;
   ComputeReconciler compute_;
   GuestEnds ends_;
   Loop storage_loop_;
+  Loop snapshots_loop_;
   Loop network_loop_;
   Loop compute_loop_;
   Loop ends_loop_;
   Loop import_loop_;
+  std::array<Loop, SnapshotFacts::max_copies> copy_loops_;
 };
 
 }  // namespace virga::hostapi

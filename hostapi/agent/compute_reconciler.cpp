@@ -16,6 +16,15 @@ namespace {
 /// A step that worked and is planned again is repeated only after this long: its effect may take time to show.
 constexpr milliseconds repeat_interval{5'000};
 
+/// The volumes that the step makes a guest open.
+std::vector<VolumeId> volumes_opened_by(const InstanceStep& step, const compute::WantedInstance& wanted) {
+  if (step.kind == Kind::attach_disk) return {step.volume};
+  std::vector<VolumeId> volumes;
+  if (step.kind == Kind::launch)
+    for (const auto& disk : wanted.disks) volumes.push_back(disk.volume);
+  return volumes;
+}
+
 bool is_on(const std::optional<compute::Domain>& domain) { return domain && domain->state != DomainState::off; }
 
 }  // namespace
@@ -93,6 +102,7 @@ InstanceFacts ComputeReconciler::gather(const Entry<compute::WantedInstance>& en
   facts.waiting_for = waiting_for(wanted);
   for (const auto& disk : wanted.disks)
     if (shared_.readiness.has_volume(disk.volume)) facts.ready_volumes.insert(disk.volume);
+  facts.busy_volumes = shared_.readiness.busy_volumes();
   facts.now = now;
 
   const bool on = is_on(facts.domain);
@@ -159,6 +169,11 @@ bool ComputeReconciler::run_steps(const InstancePlan& plan, const InstanceFacts&
     if (step.kind == Kind::shutdown) {  // whether it works or not, the time the guest is given begins
       if (!memory.stop_asked) memory.stop_asked = facts.now;
       memory.stop_repeated = facts.now;
+    }
+    const Readiness::Opening opening(shared_.readiness, volumes_opened_by(step, facts.wanted));
+    if (!opening.allowed()) {  // one is being copied since we looked; its end wakes us
+      if (step.gates()) break;
+      continue;
     }
     const auto done = steps_.run(step, facts);
     if (!done) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "compute/host/hypervisor.h"
 #include "core/time.h"
@@ -31,7 +32,9 @@ constexpr std::chrono::milliseconds look_interval{30'000};
 /// How soon after a failure to look at all.
 constexpr std::chrono::milliseconds outage_interval{2'000};
 
-/// What the storage and network reconcilers have made ready for the compute reconciler. Thread-safe.
+/// What the storage and network reconcilers have made ready for the compute reconciler, and which volumes are spoken for
+/// at the moment: a closed volume that is being copied is opened by no guest, and one that a guest is about to open is
+/// not copied as a closed one. Thread-safe.
 class Readiness {
  public:
   /// Whether there are volumes that were not ready before.
@@ -44,8 +47,54 @@ class Readiness {
   }
   bool has_volume(const VolumeId& id) const {
     const std::lock_guard lock(mutex_);
-    return volumes_.contains(id);
+    return volumes_.contains(id) && !reserved_.contains(id);
   }
+
+  /// Keeps guests from opening the volume. False: one is about to.
+  bool reserve(const VolumeId& id) {
+    const std::lock_guard lock(mutex_);
+    if (opening_.contains(id)) return false;
+    reserved_.insert(id);
+    busy_.insert(id);
+    return true;
+  }
+  /// A guest has the volume open, and its hypervisor is at work on it.
+  void set_busy(const VolumeId& id) {
+    const std::lock_guard lock(mutex_);
+    busy_.insert(id);
+  }
+  /// The end of both.
+  void release(const VolumeId& id) {
+    const std::lock_guard lock(mutex_);
+    reserved_.erase(id);
+    busy_.erase(id);
+  }
+  bool is_busy(const VolumeId& id) const {
+    const std::lock_guard lock(mutex_);
+    return busy_.contains(id);
+  }
+  std::set<VolumeId> busy_volumes() const {
+    const std::lock_guard lock(mutex_);
+    return busy_;
+  }
+  /// While it lives a guest is about to open the volumes, unless one of them is reserved.
+  class Opening {
+   public:
+    Opening(Readiness& readiness, std::vector<VolumeId> volumes)
+        : readiness_(readiness), volumes_(std::move(volumes)), allowed_(readiness.begin_opening(volumes_)) {}
+    ~Opening() {
+      if (allowed_) readiness_.end_opening(volumes_);
+    }
+    Opening(const Opening&) = delete;
+    Opening& operator=(const Opening&) = delete;
+    bool allowed() const { return allowed_; }
+
+   private:
+    Readiness& readiness_;
+    const std::vector<VolumeId> volumes_;
+    const bool allowed_;
+  };
+
   void set_interfaces(const VpcId& vpc, std::set<NetworkInterfaceId> interfaces) {
     const std::lock_guard lock(mutex_);
     interfaces_[vpc] = std::move(interfaces);
@@ -62,8 +111,23 @@ class Readiness {
   }
 
  private:
+  bool begin_opening(const std::vector<VolumeId>& volumes) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& volume : volumes)
+      if (reserved_.contains(volume)) return false;
+    opening_.insert(volumes.begin(), volumes.end());
+    return true;
+  }
+  void end_opening(const std::vector<VolumeId>& volumes) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& volume : volumes) opening_.erase(volume);
+  }
+
   mutable std::mutex mutex_;
   std::set<VolumeId> volumes_;
+  std::set<VolumeId> reserved_;
+  std::set<VolumeId> busy_;     ///< the reserved ones among them
+  std::set<VolumeId> opening_;  ///< each by one guest at most
   std::map<VpcId, std::set<NetworkInterfaceId>> interfaces_;
 };
 

@@ -69,7 +69,8 @@ void plan_disks(const InstanceFacts& facts, InstancePlan& plan) {
   for (const auto& volume : attached) {
     const bool wanted = std::any_of(facts.wanted.disks.begin(), facts.wanted.disks.end(),
                                     [&](const compute::WantedDisk& disk) { return disk.volume == volume; });
-    if (!wanted) plan.steps.push_back({.kind = Kind::detach_disk, .volume = volume});
+    if (!wanted && !facts.busy_volumes.contains(volume))
+      plan.steps.push_back({.kind = Kind::detach_disk, .volume = volume});
   }
 }
 

@@ -68,6 +68,7 @@ struct InstanceFacts {
   std::string boot_id;                        ///< of the kernel running now
   std::string waiting_for;                    ///< what a launch still needs; empty: nothing
   std::set<VolumeId> ready_volumes;           ///< of those it wants
+  std::set<VolumeId> busy_volumes;            ///< that its hypervisor is at work on: they stay attached meanwhile
   std::vector<NetworkInterfaceId> unplugged;  ///< its interfaces seen not to be plugged (only looked at while it is on)
   bool taps_gone = false;                     ///< unplug_all was done since it was last on
   std::optional<Time> stop_asked;             ///< when the guest was first asked to stop

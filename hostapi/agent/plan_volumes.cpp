@@ -15,6 +15,14 @@ std::string named_by(const WantedState& wanted, const VolumeId& volume) {
   return {};
 }
 
+/// Whether a snapshot is still to be made of the volume.
+bool awaits_snapshot(const WantedState& wanted, const VolumeId& volume) {
+  return std::any_of(wanted.snapshots.begin(), wanted.snapshots.end(), [&](const auto& snapshot) {
+    const auto& entry = *snapshot.second;
+    return !entry.removed && !entry.made && entry.wanted.volume == volume;
+  });
+}
+
 /// Whether the existing volume is smaller than it should be.
 bool must_grow(const Entry<storage::WantedVolume>& entry, std::uint64_t size_gib) {
   return !entry.removed && size_gib != 0 && size_gib < entry.wanted.size_gib;
@@ -38,6 +46,8 @@ void plan_removal(const WantedState& wanted, const VolumeId& id, const std::opti
     plan.problems[id] = not_known;
   } else if (open->contains(id)) {
     plan.problems[id] = "A guest has the volume open.";
+  } else if (awaits_snapshot(wanted, id)) {
+    plan.problems[id] = "A snapshot of the volume is being made.";
   } else if (const auto user = named_by(wanted, id); !user.empty()) {
     plan.problems[id] = "The volume belongs to " + user + ".";
   } else {
@@ -55,7 +65,7 @@ bool open_volumes_matter(const WantedState& wanted, const ExistingVolumes& exist
 }
 
 VolumePlan plan_volumes(const WantedState& wanted, const ExistingVolumes& existing,
-                        const std::optional<OpenVolumes>& open) {
+                        const std::optional<OpenVolumes>& open, const std::set<VolumeId>& busy) {
   VolumePlan plan;
   for (const auto& [id, entry] : wanted.volumes) {
     const auto found = existing.find(id);
@@ -70,7 +80,7 @@ VolumePlan plan_volumes(const WantedState& wanted, const ExistingVolumes& existi
     if (exists && !entry->made) plan.steps.push_back({.kind = VolumeStepKind::mark_made, .volume = id});
     if (!exists && !entry->made) plan.steps.push_back({.kind = VolumeStepKind::create, .volume = id});
     if (!exists && entry->made) plan.problems[id] = "The volume's data is missing on its host.";
-    if (exists && must_grow(*entry, found->second)) plan_growth(id, open, plan);
+    if (exists && must_grow(*entry, found->second) && !busy.contains(id)) plan_growth(id, open, plan);
   }
   return plan;
 }

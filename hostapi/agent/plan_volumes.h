@@ -42,8 +42,9 @@ using OpenVolumes = std::map<VolumeId, InstanceId>;
 /// Whether what must be done depends on who has a volume open.
 bool open_volumes_matter(const WantedState& wanted, const ExistingVolumes& existing);
 
-/// `open`: nothing when it is not known.
+/// `open`: nothing when it is not known. `busy`: being copied now, which growth waits for; removal waits for all the
+/// snapshots that are still to be made of the volume.
 VolumePlan plan_volumes(const WantedState& wanted, const ExistingVolumes& existing,
-                        const std::optional<OpenVolumes>& open);
+                        const std::optional<OpenVolumes>& open, const std::set<VolumeId>& busy = {});
 
 }  // namespace virga::hostapi

@@ -50,18 +50,20 @@ Pass StorageReconciler::pass() {
     shared_.observed.set_problems("storage", {"storage: " + describe(error)});
     return {.progressed = false, .next = now + outage_interval};
   }
-  std::set<std::string> images_ready;
-  for (const auto& image : *images) images_ready.insert(image.id.str());
-  if (images_ready != images_ready_) {  // volumes may have waited for one of them
+  std::set<std::string> bases;
+  for (const auto& image : *images) bases.insert(image.id.str());
+  for (const auto& [id, entry] : shared_.documents.current()->snapshots)
+    if (entry->made) bases.insert(id.str());
+  if (bases != bases_) {  // volumes may have waited for one of them
     for (auto& [id, memory] : memory_) memory.backoff.clear();
-    images_ready_ = images_ready;
+    bases_ = std::move(bases);
   }
   report_capacity(*existing);
   shared_.observed.set_images(imports_.merged_with(std::move(*images)));
 
   const auto wanted = shared_.documents.current();
   const auto sizes = sizes_of(*existing);
-  const auto plan = plan_volumes(*wanted, sizes, open_volumes(*wanted, sizes));
+  const auto plan = plan_volumes(*wanted, sizes, open_volumes(*wanted, sizes), shared_.readiness.busy_volumes());
   report(*wanted, *existing, plan);
   const bool progressed = run_all(plan, *wanted);
   if (!progressed) report(*wanted, *existing, plan);  // with the reasons of this pass's failures

@@ -45,7 +45,7 @@ class StorageReconciler {
   ImageImports& imports_;
   std::function<void()> ready_ = [] {};
   std::map<VolumeId, Memory> memory_;
-  std::set<std::string> images_ready_;
+  std::set<std::string> bases_;  ///< what volumes may be overlays on
   bool cleaned_ = false;
 };
 
