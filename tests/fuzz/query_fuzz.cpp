@@ -12,9 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto& shape = ec2::describe<ec2::RunInstancesRequest>();
 
-  ec2::RunInstancesRequest from_json;
-  static_cast<void>(codec::decode_json(text, shape, &from_json, codec::Origin::request));
-
   codec::Parameters parameters;
   ec2::RunInstancesRequest request;
   if (!parameters.add(text) || !codec::decode_query(parameters, shape, &request)) return 0;
