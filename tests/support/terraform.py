@@ -178,11 +178,11 @@ class Stack:
         return found
 
     def import_all(self):
-        """Loses the state and takes every resource in again by import, as if they had been made by other means. Returns what
-        the apply did to them beyond that: address -> what."""
-        lines = ["import {\n  to = %s\n  id = %s\n}\n" % (address, json.dumps(import_id(kind, values)))
-                 for address, kind, values in self.resources()]
-        os.rename(os.path.join(self.folder, "terraform.tfstate"), os.path.join(self.folder, "lost.tfstate"))
+        """Loses what the state knows and takes every resource in again by import, as if they had been made by other means.
+        Returns what the apply did to them beyond that: address -> what."""
+        found = [(address, import_id(kind, values)) for address, kind, values in self.resources() if kind not in NOT_IMPORTED]
+        lines = ["import {\n  to = %s\n  id = %s\n}\n" % (address, json.dumps(name)) for address, name in found]
+        self.forget_all()
         with open(os.path.join(self.folder, "imports.tf"), "w") as file:
             file.write("\n".join(lines))
         planned = self.planned()
@@ -190,6 +190,19 @@ class Stack:
         if "%d imported" % len(lines) not in said:
             raise AssertionError("not everything was imported: %s" % said)
         return planned
+
+
+    def forget_all(self):
+        state, file = self.state(), os.path.join(self.folder, "terraform.tfstate")
+        os.rename(file, os.path.join(self.folder, "lost.tfstate"))
+        state["resources"] = [r for r in state["resources"] if r["type"] in NOT_IMPORTED]
+        if state["resources"]:
+            with open(file, "w") as kept:
+                json.dump(state, kept)
+
+
+# What the provider cannot import.
+NOT_IMPORTED = ("aws_main_route_table_association",)
 
 
 def import_id(kind, values):
@@ -200,4 +213,12 @@ def import_id(kind, values):
         return "%s/%s" % (values["subnet_id"], values["route_table_id"])
     if kind == "aws_volume_attachment":
         return "%s:%s:%s" % (values["device_name"], values["volume_id"], values["instance_id"])
+    if kind == "aws_security_group_rule":
+        source = values["source_security_group_id"] or "_".join(values["cidr_blocks"])
+        return "_".join([values["security_group_id"], values["type"], values["protocol"], str(values["from_port"]),
+                         str(values["to_port"]), source])
+    if kind == "aws_default_route_table":
+        return values["vpc_id"]
+    if kind == "aws_network_interface_sg_attachment":
+        return "%s_%s" % (values["network_interface_id"], values["security_group_id"])
     return values["id"]
