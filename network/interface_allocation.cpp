@@ -181,7 +181,9 @@ void detach_interface(Scope& scope, const NetworkInterfaceId& id) {
 Result<void> delete_interface(Scope& scope, const NetworkInterfaceId& id) {
   const auto interface = TRY(find_interface(scope, id));
   if (!interface.attachment.empty())
-    return fail(Code::invalid_parameter_value, fmt::format("Network interface '{}' is currently in use.", id.str()));
+    return fail(Code::invalid_parameter_value,
+                fmt::format("Network interface '{}' is currently in use: it is attached to {}.", id.str(),
+                            interface.instance.str()));
   return release_interface(scope, id);
 }
 

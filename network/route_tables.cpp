@@ -1,6 +1,9 @@
 #include "network/route_tables.h"
 
 #include <fmt/format.h>
+
+#include <ranges>
+
 #include "core/json_values.h"
 
 #include "network/cidr.h"
@@ -155,13 +158,14 @@ Result<std::vector<RouteTable>> list(Scope& scope, const std::vector<RouteTableI
 
 Result<void> remove(Scope& scope, const RouteTableId& id) {
   const auto table = TRY(find(scope, id));
-  if (!table.associations.empty()) {
-    const auto& subnet = table.associations.front().subnet;
-    return fail(
-        Code::dependency_violation,
-        fmt::format("The routeTable '{}' has dependencies and cannot be deleted: it is {}.", id.str(),
-                    subnet.empty() ? "the main route table of " + table.vpc.str() : "associated with " + subnet.str()));
-  }
+  std::vector<std::string> uses;
+  for (const auto& association : table.associations | std::views::take(5))
+    uses.push_back(association.subnet.empty() ? "the main route table of " + table.vpc.str()
+                                              : "associated with " + association.subnet.str());
+  if (!uses.empty())
+    return fail(Code::dependency_violation,
+                fmt::format("The routeTable '{}' has dependencies and cannot be deleted: it is {}.", id.str(),
+                            fmt::join(uses, ", ")));
   delete_table(scope, id, table.vpc, false);
   return {};
 }
