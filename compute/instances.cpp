@@ -16,7 +16,7 @@ namespace {
   " protect_stop, cpu_credits, http_tokens, http_endpoint, http_hop_limit,"                                      \
   " metadata_tags, client_token, state, power, start_number, reboot_number, shutdown_timeout_s, holds_capacity," \
   " reason_code, reason_message, transition_reason, launched_ms, created_ms,"                                    \
-  " monitoring, ebs_optimized, auto_recovery FROM instance "
+  " monitoring, ebs_optimized, auto_recovery, image_hold FROM instance "
 
 InstanceSpec spec_from_row(store::Row& row) {
   InstanceSpec spec;
@@ -65,6 +65,7 @@ Instance from_row(store::Row& row) {
   instance.transition_reason = row.text(34);
   instance.launched = row.time(35);
   instance.created = row.time(36);
+  instance.image_hold = row.id<ImageId>(40);
   return instance;
 }
 
@@ -85,7 +86,8 @@ Result<void> check_metadata_options(const MetadataOptions& options) {
 nlohmann::json journal_of(const Instance& instance) {
   return {
       {"state", to_string(instance.state)},      {"power", instance.power},    {"start_number", instance.start_number},
-      {"reboot_number", instance.reboot_number}, {"host", instance.spec.host}, {"reason", instance.reason_code}};
+      {"reboot_number", instance.reboot_number}, {"host", instance.spec.host}, {"reason", instance.reason_code},
+      {"image_hold", instance.image_hold}};
 }
 
 namespace instances {
@@ -109,6 +111,10 @@ std::vector<Instance> list(Scope& scope, const std::string& after) {
 
 std::optional<Instance> find_anywhere(store::Transaction& tx, const InstanceId& id) {
   return tx.one(VIRGA_INSTANCE_COLUMNS "WHERE id = ?", from_row, id);
+}
+
+std::vector<Instance> list_held(store::Transaction& tx) {
+  return tx.all(VIRGA_INSTANCE_COLUMNS "WHERE image_hold IS NOT NULL ORDER BY id", from_row);
 }
 
 void insert(Scope& scope, const NewResource<InstanceId>& resource, const InstanceSpec& spec) {

@@ -60,6 +60,7 @@ struct Instance {
   std::uint64_t reboot_number = 0;
   int shutdown_timeout_s = 0;
   bool holds_capacity = false;
+  ImageId image_hold;  ///< for which its guest is kept off now (api/workflows/create_image.h); empty: none
   std::string reason_code;
   std::string reason_message;
   std::string transition_reason;
@@ -75,8 +76,10 @@ Result<Instance> find(Scope& scope, const InstanceId& id);
 Result<std::vector<Instance>> find_all(Scope& scope, const std::vector<InstanceId>& ids);
 /// All of the account, ascending by id, behind `after`.
 std::vector<Instance> list(Scope& scope, const std::string& after = {});
-/// Whatever account it belongs to: for reconcilers only.
+/// Whatever account they belong to: for reconcilers only.
 std::optional<Instance> find_anywhere(store::Transaction& tx, const InstanceId& id);
+/// Those whose guest is kept off for an image.
+std::vector<Instance> list_held(store::Transaction& tx);
 
 /// Writes the row of an instance in state pending; its id was made by the caller (scope.create_resource), its quota
 /// charged before. Takes the host's capacity, journals, and touches its document.

@@ -235,7 +235,9 @@ void observe(Scope& scope, const Instance& instance, const ObservedInstance& obs
     case InstanceState::pending:
       return observe_pending(scope, instance, observed);
     case InstanceState::running:
-      if (observed.state == GuestState::exited) ended_by_itself(scope, instance, observed.exit_reason);
+      // One that is held is off because it was told to.
+      if (observed.state == GuestState::exited && instance.image_hold.empty())
+        ended_by_itself(scope, instance, observed.exit_reason);
       return;
     case InstanceState::stopping:
       if (observed.state != GuestState::stopped && observed.state != GuestState::exited) return;
@@ -247,6 +249,26 @@ void observe(Scope& scope, const Instance& instance, const ObservedInstance& obs
     case InstanceState::terminated:
       return;
   }
+}
+
+void hold(Scope& scope, const Instance& instance, const ImageId& image) {
+  scope.tx.execute("UPDATE instance SET image_hold = ? WHERE id = ? AND account = ?", image, instance.id,
+                   scope.account);
+  auto after = instance;
+  after.image_hold = image;
+  scope.record(instance.id.str(), journal_of(instance), journal_of(after));
+  scope.touch(DocumentKind::instance, instance.id.str());
+}
+
+void end_hold(Scope& scope, const Instance& instance) {
+  auto after = instance;
+  after.image_hold = {};
+  // A start that was asked for meanwhile has a number of its own already.
+  if (instance.state == InstanceState::running) ++after.start_number;
+  scope.tx.execute("UPDATE instance SET image_hold = NULL, start_number = ? WHERE id = ? AND account = ?",
+                   after.start_number, instance.id, scope.account);
+  scope.record(instance.id.str(), journal_of(instance), journal_of(after));
+  scope.touch(DocumentKind::instance, instance.id.str());
 }
 
 void gone(Scope& scope, const Instance& instance) {

@@ -32,6 +32,11 @@ Result<void> reboot(Scope& scope, const std::vector<InstanceId>& ids);
 /// Errors: InvalidInstanceID.NotFound, OperationNotPermitted (protected).
 Result<std::vector<StateChange>> terminate(Scope& scope, const std::vector<InstanceId>& ids);
 
+/// The guest is to be off, though its state does not say so, while its volumes are copied for an image.
+void hold(Scope& scope, const Instance& instance, const ImageId& image);
+/// It need not be off any more: a guest that should run is started again.
+void end_hold(Scope& scope, const Instance& instance);
+
 /// Takes in what the host says of the guest. Words about an earlier start are ignored.
 /// `scope.account` is the instance's own.
 void observe(Scope& scope, const Instance& instance, const ObservedInstance& observed);

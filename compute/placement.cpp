@@ -1,6 +1,7 @@
 #include "compute/placement.h"
 
 #include <fmt/format.h>
+#include "core/json_values.h"
 
 #include <algorithm>
 
@@ -31,24 +32,32 @@ Error insufficient(const std::string& zone, const std::string& why) {
           {}};
 }
 
+std::string json_of(const std::vector<SnapshotId>& snapshots) { return nlohmann::json(snapshots).dump(); }
+
+// What a host `h` must have: the bytes of the first parameter, the snapshots of the second; and the zone of the third.
+#define VIRGA_HOST_FITS                                                                               \
+  "(?1 IS NULL OR EXISTS (SELECT 1 FROM image_copy c WHERE c.host = h.name AND c.image = ?1))"        \
+  " AND NOT EXISTS (SELECT 1 FROM json_each(?2) j WHERE NOT EXISTS"                                   \
+  "   (SELECT 1 FROM snapshot s WHERE s.id = j.value AND s.host = h.name AND s.state = 'completed'))" \
+  " AND EXISTS (SELECT 1 FROM json_each(h.zones) z WHERE z.value = ?3)"
+
 std::vector<Candidate> candidates(Scope& scope, const PlacementRequest& request) {
   return scope.tx.all(
       "SELECT h.name, h.vcpus - h.vcpus_used, h.memory_mib - h.memory_mib_used, h.storage_gib - h.storage_gib_used"
-      " FROM host h JOIN image_copy c ON c.host = h.name AND c.image = ?"
-      " WHERE h.state = 'up' AND EXISTS (SELECT 1 FROM json_each(h.zones) z WHERE z.value = ?)",
+      " FROM host h WHERE h.state = 'up' AND " VIRGA_HOST_FITS,
       [](store::Row& row) {
         return Candidate{row.text(0), {row.integer(1), row.integer(2), row.integer(3)}};
       },
-      request.image_bytes, request.zone);
+      request.image_bytes, json_of(request.snapshots), request.zone);
 }
 
 /// Why there is not a single candidate.
 std::string why_none(Scope& scope, const PlacementRequest& request) {
-  const bool down = scope.tx.exists(
-      "SELECT 1 FROM host h JOIN image_copy c ON c.host = h.name AND c.image = ?"
-      " WHERE EXISTS (SELECT 1 FROM json_each(h.zones) z WHERE z.value = ?)",
-      request.image_bytes, request.zone);
-  return down ? "every host that serves it and has the image is down" : "no host that serves it has the image";
+  const bool down = scope.tx.exists("SELECT 1 FROM host h WHERE " VIRGA_HOST_FITS, request.image_bytes,
+                                    json_of(request.snapshots), request.zone);
+  if (down) return "every host that serves it and has the image is down";
+  return request.snapshots.empty() ? "no host that serves it has the image"
+                                   : "no host that serves it has the image and all snapshots of the volumes";
 }
 
 }  // namespace

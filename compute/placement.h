@@ -1,7 +1,8 @@
 #pragma once
 
 // The scheduler: which host an instance goes to. Capacity is counted in the host's row, in the transaction that
-// promises it. Spread: the host with the most free memory among those that serve the zone and have the image.
+// promises it. Spread: the host with the most free memory among those that serve the zone and have what the volumes are
+// made from.
 
 #include <optional>
 #include <string>
@@ -19,7 +20,8 @@ struct Resources {
 
 struct PlacementRequest {
   std::string zone;
-  ImageId image_bytes;  ///< only hosts that have these bytes
+  ImageId image_bytes = {};                ///< only hosts that have these bytes; empty: none are needed
+  std::vector<SnapshotId> snapshots = {};  ///< and all of these
   Resources each;
   int max_count = 1;
 };

@@ -10,9 +10,11 @@
 #include <utility>
 
 #include "api/idempotency.h"
+#include "api/workflows/create_image.h"
 #include "compute/sync.h"
 #include "control/documents.h"
 #include "network/sync.h"
+#include "storage/image_changes.h"
 #include "storage/sync.h"
 
 namespace virga::control {
@@ -264,6 +266,8 @@ void HostSync::observe_all(store::Transaction& tx, const hostapi::HostState& sta
   for (const auto& volume : state.volumes) log(volume, storage::observe_volume(reconciler, state.name, volume));
   for (const auto& snapshot : state.snapshots) log(snapshot, storage::observe_snapshot(reconciler, state.name, snapshot));
   for (const auto& instance : state.instances) log(instance, compute::observe_instance(reconciler, state.name, instance));
+  storage::images::settle(reconciler);
+  api::end_holds(reconciler);
 }
 
 /// An import lives in the host's memory: one that a restart of the host has cut off would be pending for ever.

@@ -1,14 +1,10 @@
 #include <algorithm>
-#include <set>
 
-#include "api/action.h"
 #include "api/actions/ids.h"
-#include "api/workflows/block_devices.h"
+#include "api/actions/image_rows.h"
 #include "api/workflows/tag_specifications.h"
-#include "ec2/op/DeregisterImage.h"
 #include "ec2/op/DescribeImages.h"
-#include "ec2/op/RegisterImage.h"
-#include "storage/images.h"
+#include "storage/image_changes.h"
 #include "storage/wanted.h"
 
 namespace virga::api {
@@ -30,23 +26,35 @@ std::string_view state_name(ImageState state) {
   return "";
 }
 
-ec2::BlockDeviceMapping root_mapping(const Image& image) {
+ec2::BlockDeviceMapping to_ec2(const storage::ImageMapping& mapping) {
   ec2::EbsBlockDevice ebs;
-  ebs.delete_on_termination = image.root_delete_on_termination;
-  ebs.volume_size = image.root_gib;
-  ebs.volume_type = image.root_type;
+  ebs.delete_on_termination = mapping.delete_on_termination;
+  if (!mapping.snapshot.empty()) ebs.snapshot_id = mapping.snapshot.str();
+  ebs.volume_size = mapping.shape.size_gib;
+  ebs.volume_type = mapping.shape.type;
+  ebs.iops = mapping.shape.iops;
+  ebs.throughput = mapping.shape.throughput;
   ebs.encrypted = false;
-  ec2::BlockDeviceMapping mapping;
-  mapping.device_name = image.root_device;
-  mapping.ebs = std::move(ebs);
-  return mapping;
+  ec2::BlockDeviceMapping view;
+  view.device_name = mapping.device;
+  view.ebs = std::move(ebs);
+  return view;
 }
 
 /// The host's own words may hold its paths: the operator finds them in the log and in `virga image list`.
 ec2::StateReason reason_of(const Image& image) {
   if (image.problem == storage::no_room_problem)
     return {"Server.InsufficientVolumeCapacity", std::string(storage::no_room_problem)};
-  return {"Server.InternalError", "The image's bytes were refused on import."};
+  return {"Server.InternalError", image.bytes.empty() ? "A snapshot that the image is made of failed."
+                                                      : "The image's bytes were refused on import."};
+}
+
+/// Where it comes from, if from something in this region.
+void show_source(const Image& image, const Config& config, ec2::Image& view) {
+  if (!image.source_instance.empty()) view.source_instance_id = image.source_instance.str();
+  if (image.bytes.empty() || image.bytes == image.id) return;
+  view.source_image_id = image.bytes.str();
+  view.source_image_region = config.region;
 }
 
 ec2::Image to_ec2(Call& call, const Image& image) {
@@ -56,8 +64,8 @@ ec2::Image to_ec2(Call& call, const Image& image) {
   view.image_location = image.location();
   view.state = std::string(state_name(image.state));
   view.owner_id = image.owner.str();
-  if (image.is_public) view.image_owner_alias = "amazon";  // who provides public images: here, the operator
-  view.image_allowed = true;                               // nobody restricts which images may be used
+  if (image.provided) view.image_owner_alias = "amazon";
+  view.image_allowed = true;  // nobody restricts which images may be used
   view.free_tier_eligible = false;
   view.creation_date = to_iso8601(image.created);
   view.public_ = image.is_public;
@@ -69,21 +77,23 @@ ec2::Image to_ec2(Call& call, const Image& image) {
   if (!image.description.empty()) view.description = image.description;
   view.root_device_name = image.root_device;
   view.root_device_type = "ebs";
-  if (image.state == ImageState::available) view.block_device_mappings.push_back(root_mapping(image));
+  view.block_device_mappings = mappings_of(image);
   view.virtualization_type = "hvm";
   view.hypervisor = "xen";
-  view.ena_support = true;
-  view.boot_mode = "legacy-bios";
-  if (image.bytes != image.id) {
-    view.source_image_id = image.bytes.str();
-    view.source_image_region = call.config().region;
-  }
+  view.ena_support = image.claims.ena_support;
+  if (!image.claims.boot_mode.empty()) view.boot_mode = image.claims.boot_mode;
+  if (!image.claims.sriov_net_support.empty()) view.sriov_net_support = image.claims.sriov_net_support;
+  if (!image.imds_support.empty()) view.imds_support = image.imds_support;
+  view.deregistration_protection = "disabled";
+  if (image.deprecated) view.deprecation_time = to_iso8601(*image.deprecated);
+  if (image.launched && image.owner == scope.account) view.last_launched_time = to_iso8601(*image.launched);
+  show_source(image, call.config(), view);
   if (image.state == ImageState::failed) view.state_reason = reason_of(image);
   if (image.owner == scope.account) view.tags = api::to_ec2(tags::of(scope, image.id.str()));
   return view;
 }
 
-/// Owner.N and ExecutableBy.N, which narrow what the caller sees.
+/// Owner.N, ExecutableBy.N and IncludeDeprecated, which narrow what the caller sees.
 class Who {
  public:
   Who(Scope& scope, const ec2::DescribeImagesRequest& request) : scope_(scope), request_(request) {}
@@ -97,23 +107,32 @@ class Who {
     return {};
   }
 
-  bool shows(const Image& image) const { return owner_fits(image) && executable(image); }
+  bool shows(const Image& image) const { return owner_fits(image) && executable(image) && current(image); }
 
  private:
   bool owner_fits(const Image& image) const {
     if (request_.owners.empty()) return true;
     return std::ranges::any_of(request_.owners, [&](const std::string& owner) {
-      // "amazon" is who provides the public images: here, the operator.
-      if (owner == "amazon") return image.is_public;
+      // "amazon" is who provides images to everybody: here, the operator.
+      if (owner == "amazon") return image.provided;
       return owner == "self" ? image.owner == scope_.account : image.owner.str() == owner;
     });
   }
 
-  /// "self": shared with the caller explicitly, which no image of Virga is; an account's id likewise.
   bool executable(const Image& image) const {
     if (request_.executable_users.empty()) return true;
-    return std::ranges::any_of(request_.executable_users,
-                               [&](const std::string& user) { return user == "all" && image.is_public; });
+    return std::ranges::any_of(request_.executable_users, [&](const std::string& user) {
+      if (user == "all") return image.is_public;
+      if (user == "self" || user == scope_.account.str()) return storage::images::is_shared_with_me(scope_, image.id);
+      const auto users = storage::images::shared_with(scope_, image.id);
+      return std::ranges::find(users, user, &AccountId::str) != users.end();
+    });
+  }
+
+  /// Lists leave out what others have deprecated; who knows the id may ask for it.
+  bool current(const Image& image) const {
+    if (!image.deprecated || *image.deprecated > scope_.now) return true;
+    return image.owner == scope_.account || !request_.image_ids.empty() || request_.include_deprecated.value_or(false);
   }
 
   Scope& scope_;
@@ -141,60 +160,22 @@ Result<ec2::DescribeImagesResult> describe_images(Call& call, const ec2::Describ
   return response;
 }
 
-/// A new image on the bytes of the one that ImageLocation names. The mapping may only describe the root volume.
-Result<ec2::RegisterImageResult> register_image(Call& call, const ec2::RegisterImageRequest& request) {
-  const auto tags = TRY(tags_for(request.tag_specifications, ImageId::resource_type));
-  storage::RegisterRequest wish;
-  wish.name = request.name.value_or("");
-  wish.description = request.description.value_or("");
-  wish.source = request.image_location.value_or("");
-  if (request.root_device_name && !request.root_device_name->empty()) wish.root_device = request.root_device_name;
-  for (const auto& mapping : request.block_device_mappings) {
-    const auto ebs = mapping.ebs.value_or(ec2::EbsBlockDevice{});
-    TRY_VOID(refuse_snapshot(ebs.snapshot_id));
-    if (wish.root_device && mapping.device_name.value_or("") != *wish.root_device)
-      return fail(Code::invalid_block_device_mapping, "Only the root device may be mapped.");
-    wish.root_device = mapping.device_name;
-    wish.root_gib = ebs.volume_size;
-    wish.root_type = ebs.volume_type;
-    wish.root_delete_on_termination = ebs.delete_on_termination;
-  }
-  if (wish.source.empty())
-    return fail(Code::missing_parameter,
-                "The request must contain the parameter ImageLocation: an image's id, or <owner account>/<name>");
-  const auto id = TRY(storage::images::register_copy(call.scope(), wish));
-  TRY_VOID(tags::put(call.scope(), id.str(), tags));
-  return ec2::RegisterImageResult{id.str()};
-}
-
-Result<ec2::DeregisterImageResult> deregister_image(Call& call, const ec2::DeregisterImageRequest& request) {
-  const auto id = TRY(ImageId::parse(request.image_id.value_or("")));
-  TRY_VOID(storage::images::deregister(call.scope(), id));
-  ec2::DeregisterImageResult response;
-  response.return_ = true;
-  return response;
-}
-
 }  // namespace
 
+std::vector<ec2::BlockDeviceMapping> mappings_of(const Image& image) {
+  std::vector<ec2::BlockDeviceMapping> views;
+  if (image.state != ImageState::available && (image.state == ImageState::pending || !image.bytes.empty()))
+    return views;
+  for (const auto& mapping : image.mappings) views.push_back(to_ec2(mapping));
+  return views;
+}
+
 std::vector<Action> image_actions() {
-  return {
-      action("DeregisterImage", Access::write, &deregister_image, {.only = {{"DeleteAssociatedSnapshots", {"false"}}}}),
-      // No image is ever deprecated or disabled: both answers are the same.
-      action("DescribeImages", Access::read, &describe_images),
-      action("RegisterImage", Access::write, &register_image,
-             {.refused = {"BillingProducts", "BlockDeviceMappings.Ebs.AvailabilityZone",
-                          "BlockDeviceMappings.Ebs.AvailabilityZoneId", "BlockDeviceMappings.Ebs.Iops",
-                          "BlockDeviceMappings.Ebs.KmsKeyId", "BlockDeviceMappings.Ebs.OutpostArn",
-                          "BlockDeviceMappings.Ebs.Throughput", "BlockDeviceMappings.Ebs.VolumeInitializationRate",
-                          "BlockDeviceMappings.NoDevice", "BlockDeviceMappings.VirtualName", "ImdsSupport", "KernelId",
-                          "RamdiskId", "SriovNetSupport", "TpmSupport", "UefiData"},
-              .only = {{"Architecture", {"x86_64"}},
-                       {"BlockDeviceMappings.Ebs.EbsCardIndex", {"0"}},
-                       {"BlockDeviceMappings.Ebs.Encrypted", {"false"}},
-                       {"BootMode", {"legacy-bios"}},
-                       {"EnaSupport", {"true"}},
-                       {"VirtualizationType", {"hvm"}}}})};
+  // No image is ever disabled: with IncludeDisabled the answer is the same.
+  std::vector<Action> rows = {action("DescribeImages", Access::read, &describe_images)};
+  for (const auto family : {image_making_rows, image_attribute_rows})
+    for (auto& row : family()) rows.push_back(std::move(row));
+  return rows;
 }
 
 }  // namespace virga::api

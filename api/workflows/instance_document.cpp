@@ -88,7 +88,7 @@ std::optional<WantedInstance> compute::wanted_instance(store::Transaction& tx, c
   wanted.id = id;
   wanted.number = instance->number;
   wanted.account = instance->account;
-  wanted.power = instance->power;
+  wanted.power = instance->image_hold.empty() ? instance->power : Power::stopped;
   wanted.start_number = instance->start_number;
   wanted.reboot_number = instance->reboot_number;
   wanted.shutdown_timeout_s = instance->shutdown_timeout_s;

@@ -9,6 +9,7 @@
 #include "compute/sync.h"
 #include "network/addresses.h"
 #include "network/interfaces.h"
+#include "storage/snapshots.h"
 #include "storage/volumes.h"
 
 namespace virga {
@@ -59,6 +60,12 @@ void observe_attachments(Scope& scope, const Instance& instance, const compute::
   }
 }
 
+/// Whether a guest that is held is off for good: the host has the document that says so.
+bool is_off_for_image(Scope& scope, const Instance& instance, const compute::ObservedInstance& observed) {
+  return !instance.image_hold.empty() && observed.state == compute::GuestState::stopped &&
+         compute::lifecycle::is_current(scope.tx, instance, observed.generation);
+}
+
 /// Those that were assigned: an elastic address stays with its interface.
 void release_public_addresses(Scope& scope, const InstanceId& instance) {
   for (const auto& interface : network::interfaces_of(scope, instance)) network::release_public_ip(scope, interface.id);
@@ -89,6 +96,7 @@ Result<void> compute::observe_instance(Scope& scope, const std::string& host, co
   lifecycle::observe(own, *instance, observed);
   instance = instances::find_anywhere(scope.tx, observed.id);
   if (instance && instance->state == InstanceState::stopped && !was_off) release_public_addresses(own, observed.id);
+  if (instance && is_off_for_image(own, *instance, observed)) storage::snapshots::stop_waiting(own, observed.id);
   if (instance && is_alive(instance->state) && observed.start_number == instance->start_number)
     observe_attachments(own, *instance, observed);
   return {};

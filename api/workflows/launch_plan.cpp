@@ -57,9 +57,14 @@ Result<void> read_user_data(const ec2::RunInstancesRequest& request, LaunchPlan&
 }
 
 Result<void> read_metadata_options(const ec2::RunInstancesRequest& request, LaunchPlan& plan) {
+  auto& options = plan.spec.metadata;
+  // Such an image decides two defaults, as on EC2: tokens, and a hop more for what runs in containers.
+  if (plan.image.imds_support == "v2.0") {
+    options.http_tokens = "required";
+    options.http_put_response_hop_limit = 2;
+  }
   if (!request.metadata_options) return {};
   const auto& wish = *request.metadata_options;
-  auto& options = plan.spec.metadata;
   options.http_tokens = wish.http_tokens.value_or(options.http_tokens);
   options.http_endpoint = wish.http_endpoint.value_or(options.http_endpoint);
   options.http_put_response_hop_limit = wish.http_put_response_hop_limit.value_or(options.http_put_response_hop_limit);
@@ -124,7 +129,7 @@ Result<LaunchPlan> plan_launch(Call& call, const ec2::RunInstancesRequest& reque
   TRY_VOID(read_image_and_type(call.scope(), request, plan));
   TRY_VOID(read_options(call.scope(), request, plan));
   TRY_VOID(read_tags(request, plan));
-  plan.volumes = TRY(plan_volumes(plan.image, request.block_device_mappings));
+  plan.volumes = TRY(plan_volumes(call.scope(), plan.image, request.block_device_mappings));
   plan.interfaces = TRY(plan_interfaces(call, request, plan.max_count, plan.spec.type));
   const auto place = TRY(network::subnet_place(call.scope(), plan.interfaces.front().subnet));
   plan.spec.subnet = plan.interfaces.front().subnet;

@@ -5,6 +5,7 @@
 
 #include "compute/placement.h"
 #include "network/addresses.h"
+#include "storage/image_changes.h"
 
 namespace virga::api {
 
@@ -68,7 +69,8 @@ Result<void> make_volumes(Scope& scope, const LaunchPlan& plan, const InstanceId
         TRY(storage::volumes::create(scope, {.shape = planned.shape,
                                              .zone = plan.spec.zone,
                                              .host = host,
-                                             .image_bytes = planned.root ? plan.image.bytes : ImageId()}));
+                                             .image_bytes = planned.image_bytes,
+                                             .snapshot = planned.snapshot}));
     TRY_VOID(storage::attachments::attach(scope, {.volume = volume.id,
                                                   .instance = instance,
                                                   .device = planned.device,
@@ -88,6 +90,13 @@ Result<void> make_instance(Scope& scope, const LaunchPlan& plan, const NewResour
   return tags::put(scope, resource.id.str(), plan.instance_tags);
 }
 
+std::vector<SnapshotId> snapshots_of(const LaunchPlan& plan) {
+  std::vector<SnapshotId> found;
+  for (const auto& volume : plan.volumes)
+    if (!volume.snapshot.empty()) found.push_back(volume.snapshot);
+  return found;
+}
+
 }  // namespace
 
 Result<Launched> run_instances(Scope& scope, const Config& config, const LaunchPlan& plan) {
@@ -95,6 +104,7 @@ Result<Launched> run_instances(Scope& scope, const Config& config, const LaunchP
   const auto hosts = TRY(compute::place(scope,
                                         {.zone = plan.spec.zone,
                                          .image_bytes = plan.image.bytes,
+                                         .snapshots = snapshots_of(plan),
                                          .each = {plan.spec.type.vcpus, plan.spec.type.memory_mib, plan.storage_gib()},
                                          .max_count = allowed},
                                         plan.min_count));
@@ -114,6 +124,7 @@ Result<Launched> run_instances(Scope& scope, const Config& config, const LaunchP
     TRY_VOID(make_instance(scope, plan, resource, spec));
     launched.instances.push_back(resource.id);
   }
+  storage::images::note_launch(scope, plan.image.id);
   return launched;
 }
 

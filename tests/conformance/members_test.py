@@ -14,6 +14,7 @@ from raw_query import MODEL, Refused
 
 # What boto3 needs for a read; writes take their requests from the samples.
 READS = {
+    "DescribeImageAttribute": lambda w: dict(ImageId=w.own_image, Attribute="description"),
     "DescribeInstanceAttribute": lambda w: dict(InstanceId=w.running, Attribute="instanceType"),
     "DescribeVpcAttribute": lambda w: dict(VpcId=w.vpc, Attribute="enableDnsSupport"),
     "DescribeVolumeAttribute": lambda w: dict(VolumeId=w.volume, Attribute="autoEnableIO"),

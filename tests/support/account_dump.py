@@ -15,6 +15,8 @@ def account_dump(ec2):
     for method, name in LISTS:
         call = ec2.get_paginator(method).paginate() if ec2.can_paginate(method) else [getattr(ec2, method)()]
         found[name] = sorted((item for page in call for item in page[name]), key=repr)
+    for image in found["Images"]:
+        image.pop("LastLaunchedTime", None)
     found["Instances"] = [i["InstanceId"] for page in ec2.get_paginator("describe_instances").paginate()
                           for r in page["Reservations"] for i in r["Instances"] if i["State"]["Name"] != "terminated"]
     found["Tags"] = [t for page in ec2.get_paginator("describe_tags").paginate() for t in page["Tags"]
