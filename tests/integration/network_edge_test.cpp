@@ -165,6 +165,58 @@ TEST_F(NetworkEdge, AnAddressMovesToAnotherVpcWhicheverIsAppliedFirst) {
   EXPECT_TRUE(reached(public_ip(2), second));
 }
 
+// Its old owner may be unable to let go: a VPC that cannot be set up, or waits to be taken down.
+TEST_F(Threat_M01, AnAddressLeadsToItsLastOwnerThoughAnEarlierOneStillHasIt) {
+  auto one = public_vpc(16, 1);
+  auto two = public_vpc(32, 2);
+  auto& first = start(one);
+  auto& second = start(two);
+  auto taken = two;
+  taken.addresses = {{public_ip(1).str(), "10.9.1.10"}};
+
+  apply(taken);
+
+  EXPECT_TRUE(reached(public_ip(1), second));
+  EXPECT_FALSE(reached(public_ip(1), first));
+  EXPECT_TRUE(pings(public_ip(1), second, 1));
+  apply(taken);
+  EXPECT_TRUE(reached(public_ip(1), second)) << "it stays so";
+  Bytes mark = text("in a name that is another's now");
+  auto victim = public_vpc(48, 3);
+  auto& third = start(victim);
+  send_out(first, public_ip(3), mark);
+  EXPECT_FALSE(heard(third, mark));
+}
+
+TEST_F(NetworkEdge, WhatIsTakenAwayGoesThoughTheRestCannotBeDone) {
+  auto vpc = public_vpc(16, 1);
+  auto other = add_interface(vpc, 18, 1, "10.9.1.11", {21});
+  vpc.addresses.push_back({public_ip(2).str(), "10.9.1.11"});
+  start(vpc);
+  EXPECT_EQ(host_routes(), 2U);
+  // In the place of a bridge there is something that is none.
+  inside(vpc, {"ip", "link", "add", names_.bridge(19), "type", "veth", "peer", "name", "other"});
+  auto stuck = vpc;
+  stuck.subnets.push_back({.id = SubnetId::trusted(fmt::format("subnet-{:017x}", 19)),
+                           .number = 19,
+                           .cidr = "10.9.3.0/24",
+                           .zone = "us-east-1a",
+                           .route_table = 16});
+  add_interface(stuck, 20, 3, "10.9.3.10", {21});
+  auto tap = network_->create_tap(stuck, interface_id(20));
+  ASSERT_TRUE(tap);
+  ASSERT_FALSE(network_->plug(stuck, interface_id(20)));
+
+  stuck.addresses.pop_back();
+  EXPECT_FALSE(network_->apply(stuck));
+  EXPECT_EQ(host_routes(), 1U);
+  stuck.addresses.clear();
+  EXPECT_FALSE(network_->apply(stuck));
+
+  EXPECT_EQ(host_routes(), 0U);
+  EXPECT_FALSE(network::name_space_exists(names_.edge()));
+}
+
 TEST_F(NetworkEdge, GroupsJudgeWhatComesInAndWhatGoesOut) {
   auto vpc = public_vpc(16, 1);
   auto two = public_vpc(32, 2);
