@@ -203,6 +203,21 @@ TEST_F(Qcow2BackendTest, RemovesLeftoversOfACrashAndNothingElse) {
   EXPECT_TRUE(backend_->list_images()->front().ready);
 }
 
+TEST_F(Qcow2BackendTest, OneImageThatCannotBeReadHidesNoOther) {
+  ASSERT_TRUE(import().has_value());
+  std::filesystem::create_symlink("/etc/hostname", directory_.path("storage/images/ami-0aaaaaaaaaaaaaaaa.json"));
+
+  const auto images = backend_->list_images();
+
+  ASSERT_TRUE(images.has_value()) << describe(images.error());
+  ASSERT_EQ(images->size(), 2U);
+  EXPECT_TRUE(images->front().ready);
+  EXPECT_FALSE(images->back().ready);
+  EXPECT_NE(images->back().problem, "");
+  EXPECT_TRUE(backend_->remove_image(images->back().id).has_value());
+  EXPECT_EQ(backend_->list_images()->size(), 1U);
+}
+
 TEST_F(Qcow2BackendTest, SpaceIsThatOfTheFileSystem) {
   const auto space = backend_->space();
 
