@@ -310,6 +310,35 @@ TEST_F(Threat_N01, ForgedSourcesPassNeitherOutNorIn) {
   EXPECT_TRUE(heard(victim, mark)) << "the test would not notice";
 }
 
+class Threat_N10 : public NetworkEdgeTest {
+ protected:
+  Threat_N10() { connections_per_interface_ = 4096; }  // smaller than usual, so that it is reached soon
+};
+
+TEST_F(Threat_N10, ConnectionsOfOneTenantToAPublicAddressLeaveRoomForOthers) {
+  if (!network::connections_can_be_counted()) GTEST_SKIP() << "this kernel has no connlimit; virga status says so";
+  auto one = public_vpc(16, 1);
+  auto two = public_vpc(32, 2);
+  auto& flooder = start(one);
+  auto& flooded = start(two);
+  auto begins = [&](unsigned from) {
+    Bytes segment = tcp({.from_address = flooder.address, .to_address = public_ip(2), .from = from, .to = 80});
+    flooder.send(ethernet(router, flooder.mac, type_ipv4, ipv4({flooder.address, public_ip(2), 6}, segment)));
+  };
+
+  for (unsigned port = 1024; port < 3024; ++port) {
+    begins(port);
+    // The tap's queue must have room for what is looked for later.
+    if (port % 100 == 0) flooded.receive([](const Bytes&) { return false; }, std::chrono::milliseconds(0));
+  }
+  Bytes mark = text("one more");
+  send_out(flooder, public_ip(2), mark);
+
+  EXPECT_FALSE(heard(flooded, mark)) << "the flood was not stopped: the test shows nothing";
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(reached(public_ip(2), flooded)) << i;
+  EXPECT_TRUE(pings(public_ip(2), flooded, 1));
+}
+
 TEST_F(NetworkEdge, WhatIsBrokenByHandIsRepaired) {
   auto vpc = public_vpc(16, 1);
   auto& guest = start(vpc);
