@@ -85,9 +85,10 @@ Result<void> Qcow2Backend::make_volume(const WantedVolume& volume, const std::st
   Command command;
   command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=1.1,cluster_size=65536"};
   if (!volume.image.empty()) {
-    // Both formats are named: what a guest writes into its disk is never taken for a header.
+    // Both formats are named: what a guest writes into its disk is never taken for a header. Nor is the base opened
+    // here, where no sandbox is (-u): it comes of an upload, and the size is given.
     if (!TRY(images_.find(disk_name(volume.image)))) return fail(observe(volume.image).error());
-    command.argv.insert(command.argv.end(), {"-F", "qcow2", "-b", images_.path_of(disk_name(volume.image))});
+    command.argv.insert(command.argv.end(), {"-u", "-F", "qcow2", "-b", images_.path_of(disk_name(volume.image))});
   }
   command.argv.insert(command.argv.end(), {"--", spool_.path_of(temporary), fmt::format("{}G", volume.size_gib)});
   TRY_VOID(runner_.run_ok(command));

@@ -278,6 +278,18 @@ TEST_F(Threat_E02, EveryToolCallNamesTheFormatOfEveryFile) {
   EXPECT_TRUE(follows(create, "-F", "qcow2"));
 }
 
+TEST_F(Threat_E01_Import, NoToolOutsideTheSandboxOpensAnImage) {
+  ASSERT_TRUE(import().has_value());
+  ASSERT_TRUE(backend_->create(volume(2, image_id)).has_value());
+
+  for (const auto& argv : tools_.commands) {
+    const bool names_an_image = std::find(argv.begin(), argv.end(), "-b") != argv.end();
+    const bool opens_it = names_an_image && std::find(argv.begin(), argv.end(), "-u") == argv.end();
+    EXPECT_TRUE(argv[0] == "bwrap" || !opens_it) << argv[0];
+  }
+  EXPECT_EQ(tools_.commands.size(), 2U);
+}
+
 class Threat_E03_Import : public Qcow2BackendTest {};
 TEST_F(Threat_E03_Import, FailureAndTimeoutOfTheToolAreTheFilesFault) {
   tools_.next_result = {
