@@ -22,15 +22,6 @@ struct Options {
   bool save = false;
 };
 
-/// Keeps the key for `virga env`, if that was asked for.
-Result<void> save_if_wanted(const Context& context, const Options& options, const std::string& account,
-                            const nlohmann::json& key) {
-  if (!options.save) return {};
-  return save_credentials(
-      context.paths, account,
-      {key.value("account", ""), key.value("access_key_id", ""), key.value("secret_access_key", "")});
-}
-
 /// `format` names {account}, {access}, {secret}, {user}, {name}.
 int print_key(const nlohmann::json& key, const Options& options) {
   if (options.json) {
@@ -58,11 +49,21 @@ int print_key(const nlohmann::json& key, const Options& options) {
   return 0;
 }
 
+/// Shows the key, and keeps it for `virga env` if that was asked for. It is shown even when it cannot be kept: nobody will
+/// ever see its secret again.
+int save_and_print(const Context& context, const Options& options, const std::string& account, const nlohmann::json& key) {
+  Result<void> saved;
+  if (options.save)
+    saved = save_credentials(context.paths, account,
+                             {key.value("account", ""), key.value("access_key_id", ""), key.value("secret_access_key", "")});
+  const int printed = print_key(key, options);
+  return saved ? printed : failed(saved.error());
+}
+
 int create_account(const Context& context, const Options& options) {
   const auto made = AdminClient(context.paths).post("/admin/v1/accounts", {{"name", options.name}});
   if (!made) return failed(made.error());
-  const auto saved = save_if_wanted(context, options, options.name, *made);
-  return saved ? print_key(*made, options) : failed(saved.error());
+  return save_and_print(context, options, options.name, *made);
 }
 
 int list(const Context& context, const std::string& path, const Options& options, const std::vector<std::string>& columns) {
@@ -103,8 +104,8 @@ void add_keys(CLI::App& app, const Context& context, int& code, const std::share
   add_key->callback([&context, &code, o] {
     const auto made = AdminClient(context.paths).post("/admin/v1/keys", {{"account", o->account}, {"user", o->name}});
     if (!made) return void(code = failed(made.error()));
-    const auto saved = save_if_wanted(context, *o, o->account, *made);
-    code = saved ? print_key(*made, *o) : failed(saved.error());
+    // Under the account's name, also where the caller gave its id: that is where `virga env` looks.
+    code = save_and_print(context, *o, made->value("account_name", o->account), *made);
   });
   const auto change = [&](const char* verb, const char* help, const std::string& path, const nlohmann::json& with) {
     auto* command = key->add_subcommand(verb, help);

@@ -200,7 +200,11 @@ Result<Admin::Body> Admin::list_users(const std::string& account) {
 Result<Admin::Body> Admin::create_key(const Body& body) {
   const auto user = TRY(text_of(body, "user"));
   return write_as(TRY(text_of(body, "account")), "CreateAccessKey", [&](Scope& owner) -> Result<Body> {
-    return to_json(TRY(identity::create_access_key(owner, sealer_, user)));
+    const auto key = TRY(identity::create_access_key(owner, sealer_, user));
+    auto made = to_json(key);
+    const auto account = TRY(identity::find_account(owner.tx, owner.account.str()));
+    made["account_name"] = account.name;
+    return made;
   });
 }
 

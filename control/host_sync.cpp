@@ -167,7 +167,7 @@ Result<void> HostSync::exchange() {
     TRY_VOID(store_.write([&](store::Transaction& tx) { return prepare(tx, config_, prepare_batch); }));
   TRY_VOID(push());
   auto state = TRY(host_.state());
-  if (state.identity != identity_) return fail(another_host(identity_, state.identity));
+  TRY_VOID(check_identity(state));
   label_ = std::exchange(state.name, name());  // from here on the host goes by its key
   TRY_VOID(take_in(state));
   TRY_VOID(confirm(state));
@@ -204,10 +204,19 @@ Result<std::string> HostSync::key_of(store::Transaction& tx, const hostapi::Host
   return state.identity;
 }
 
+Result<void> HostSync::check_identity(const hostapi::HostState& state) const {
+  if (state.identity != identity_) return fail(another_host(identity_, state.identity));
+  return {};
+}
+
 Result<void> HostSync::push() {
   const auto host = name();
   const auto todo =
       TRY(store_.read([&](store::Transaction& tx) -> Result<std::vector<Pending>> { return pending(tx, host); }));
+  if (todo.empty()) return {};
+  // Another host may have come since the last round. What it takes, the one it is meant for would never be told.
+  const auto state = TRY(host_.state());
+  TRY_VOID(check_identity(state));
   for (const auto& item : todo) {
     auto done = put(host, item);
     // A document the host refuses must not hold up the others; one it cannot take now ends the round.

@@ -45,6 +45,8 @@ class HostSync {
  private:
   Result<void> exchange();
   Result<void> mark_down();
+  /// Errors: another host answers than the one this is about.
+  Result<void> check_identity(const hostapi::HostState& state) const;
   Result<void> push();
   /// Whether the host has taken it; false: it has changed since, and is pushed with its next generation.
   Result<bool> put(const std::string& host, const Pending& item);

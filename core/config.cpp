@@ -90,11 +90,14 @@ bool is_public_block(const std::string& text) {
       {0xe0000000, 0xffffffff},  // multicast, reserved, broadcast
   };
   const auto slash = text.find('/');
+  if (slash == std::string::npos) return false;
+  const auto dotted = text.substr(0, slash);
   in_addr address{};
-  if (slash == std::string::npos || inet_pton(AF_INET, text.substr(0, slash).c_str(), &address) != 1) return false;
   int prefix = 0;
   const auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), prefix);
-  if (error != std::errc() || end != text.data() + text.size() || prefix < largest || prefix > smallest) return false;
+  if (error != std::errc() || inet_pton(AF_INET, dotted.c_str(), &address) != 1) return false;
+  // Nothing but the one way to write it: who takes addresses from the block reads it more strictly.
+  if (prefix < largest || prefix > smallest || text != fmt::format("{}/{}", dotted.c_str(), prefix)) return false;
   const std::uint32_t first = ntohl(address.s_addr);
   const auto behind = static_cast<std::uint32_t>((std::uint64_t{1} << (smallest - prefix)) - 1);
   const std::uint32_t last = first | behind;

@@ -1,8 +1,7 @@
 #include "api/actions/network_interface_modify.h"
 
-#include <fmt/format.h>
-
 #include "api/actions/ids.h"
+#include "api/workflows/launch_network.h"
 #include "compute/instances.h"
 #include "ec2/op/DeleteNetworkInterface.h"
 #include "ec2/op/ModifyNetworkInterfaceAttribute.h"
@@ -16,8 +15,6 @@ namespace {
 
 using Request = ec2::ModifyNetworkInterfaceAttributeRequest;
 
-constexpr std::size_t max_description = 255;
-
 Result<void> check_one_attribute(const Request& request) {
   const int given = (request.description ? 1 : 0) + (request.source_dest_check ? 1 : 0) +
                     (request.groups.empty() ? 0 : 1) + (request.attachment ? 1 : 0) +
@@ -28,9 +25,7 @@ Result<void> check_one_attribute(const Request& request) {
 }
 
 Result<void> set_description(Scope& scope, const NetworkInterfaceId& id, const std::string& description) {
-  if (description.size() > max_description)
-    return fail(Code::invalid_parameter_value,
-                fmt::format("The description may have at most {} characters.", max_description));
+  TRY_VOID(check_interface_description(description));
   return network::set_description(scope, id, description);
 }
 

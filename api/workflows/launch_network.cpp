@@ -91,6 +91,7 @@ Result<InterfaceRequest> plan_one(Call& call, const ec2::InstanceNetworkInterfac
   interface.groups = TRY(parse_groups(wish.groups));
   if (wish.private_ip_address && !wish.private_ip_address->empty()) interface.private_ip = wish.private_ip_address;
   interface.description = wish.description.value_or("");
+  TRY_VOID(check_interface_description(interface.description));
   interface.delete_on_termination = wish.delete_on_termination.value_or(true);
   return interface;
 }
@@ -131,6 +132,12 @@ Result<std::vector<InterfaceRequest>> plan_listed(Call& call, const ec2::RunInst
 }
 
 }  // namespace
+
+Result<void> check_interface_description(const std::string& description) {
+  constexpr std::size_t longest = 255;
+  if (description.size() <= longest) return {};
+  return fail(Code::invalid_parameter_value, fmt::format("The description may have at most {} characters.", longest));
+}
 
 Result<std::vector<InterfaceRequest>> plan_interfaces(Call& call, const ec2::RunInstancesRequest& request,
                                                       int max_count, const compute::InstanceType& type) {

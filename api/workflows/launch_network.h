@@ -18,4 +18,7 @@ namespace virga::api {
 Result<std::vector<network::InterfaceRequest>> plan_interfaces(Call& call, const ec2::RunInstancesRequest& request,
                                                                int max_count, const compute::InstanceType& type);
 
+/// Of a network interface. Errors: InvalidParameterValue (longer than EC2 has it).
+Result<void> check_interface_description(const std::string& description);
+
 }  // namespace virga::api

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds open_deadline{15'000};
+constexpr milliseconds settle_deadline{10'000};
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{5'000};
 // A hung libvirtd is noticed after interval * (count + 1) seconds.
@@ -28,6 +30,7 @@ struct LibvirtConnection::State {
   const std::string uri;
   const LibvirtEvents events;
   LibvirtCalls opens{{.workers = 1, .max_abandoned = 2}};
+  LibvirtCalls looks{{.workers = 1, .max_abandoned = 1}};
   std::thread thread;
 
   mutable std::mutex mutex;
@@ -130,6 +133,21 @@ Result<ConnectionHandle> open_connection(const std::shared_ptr<State>& state) {
   return handle;
 }
 
+// Returns when libvirtd has taken up every guest it found running, or has given it up: a question that goes to the
+// guest's QEMU waits for that.
+Result<bool> ask_every_guest(virConnectPtr connection) {
+  virDomainPtr* found = nullptr;
+  const int count = virConnectListAllDomains(connection, &found, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+  if (count < 0) return fail(last_libvirt_error("list active domains"));
+  for (int i = 0; i < count; ++i) {
+    virDomainMemoryStatStruct unused{};
+    virDomainMemoryStats(found[i], &unused, 1, 0);  // what it says, or that it failed, is of no interest
+    virDomainFree(found[i]);
+  }
+  std::free(found);
+  return true;
+}
+
 }  // namespace
 
 LibvirtConnection::LibvirtConnection(std::string uri, LibvirtEvents events)
@@ -197,6 +215,7 @@ void LibvirtConnection::keep_connected(const std::shared_ptr<State>& state) {
     lock.unlock();
     spdlog::info("libvirt: connected to {}", state->uri);
     state->events.changed();
+    settle(state);
 
     lock.lock();
     state->wake.wait(lock, [&] { return state->stopping || state->lost == state->handle.get(); });
@@ -209,6 +228,20 @@ void LibvirtConnection::keep_connected(const std::shared_ptr<State>& state) {
     // Dead connections answer at once; calls under way keep theirs until they have returned.
     dead.reset();
   }
+}
+
+// A libvirtd that has just started shows its guests as running before it has reached their QEMUs, and sends no event for
+// one that ends until then. So everything is looked at once more when it has reached them.
+void LibvirtConnection::settle(const std::shared_ptr<State>& state) {
+  auto handle = [&] {
+    const std::lock_guard lock(state->mutex);
+    return state->stopping ? nullptr : state->handle;
+  }();
+  if (!handle) return;
+  const auto settled = state->looks.run<bool>("settle", settle_deadline,
+                                              [handle = std::move(handle)] { return ask_every_guest(handle.get()); });
+  if (!settled) spdlog::warn("libvirt: {}", describe(settled.error()));
+  state->events.changed();
 }
 
 }  // namespace virga::compute

@@ -39,6 +39,7 @@ class LibvirtConnection {
  private:
   struct State;
   static void keep_connected(const std::shared_ptr<State>& state);
+  static void settle(const std::shared_ptr<State>& state);
   std::shared_ptr<State> state_;  ///< shared with the thread and with libvirt's callbacks, which may come late
 };
 

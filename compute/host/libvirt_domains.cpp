@@ -14,12 +14,14 @@ struct Seen {
 
 // How a domain that is off went off. libvirt says "crashed" when QEMU's process ended without the guest having shut
 // down: kill -9, the OOM killer, an abort of QEMU. (A crash of the guest's kernel would need a panic device to be told;
-// it ends in a reset instead.) After a restart of libvirtd the reason is unknown.
+// it ends in a reset instead.) It says "daemon" when it found that end while it took up its guests after a restart of
+// its own; of one that ended before, the reason is unknown.
 ExitReason exit_reason(int reason) {
   switch (reason) {
     case VIR_DOMAIN_SHUTOFF_SHUTDOWN:
       return ExitReason::guest_shutdown;
     case VIR_DOMAIN_SHUTOFF_CRASHED:
+    case VIR_DOMAIN_SHUTOFF_DAEMON:
       return ExitReason::process_killed;
     default:
       return ExitReason::none;

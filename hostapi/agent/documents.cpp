@@ -140,7 +140,8 @@ Result<PutEffect> Documents::put_entry(DocumentKind kind, Entries<IdType, T> Wan
     return PutEffect::unchanged;
   }
   Entry<T> entry{.wanted = wanted};
-  entry.made = known && found->second->made;
+  // Of a damaged document nobody knows whether its object was ever made; to take it for new could hide a loss.
+  entry.made = known ? found->second->made : state->is_damaged(wanted.id.str());
   TRY_VOID(write(kind, member, wanted.id, std::make_shared<const Entry<T>>(std::move(entry))));
   return PutEffect::taken;
 }

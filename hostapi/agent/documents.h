@@ -7,7 +7,7 @@
 // - a removal is a mark in the file (a tombstone) and the document stays with it, because it says what there is to take
 //   down. The file goes with forget(), once the object is gone. A put newer than a tombstone takes it back;
 // - a file that cannot be read is `damaged`: the object is neither wanted nor unwanted, and nothing of it is touched. A
-//   put of any generation replaces it, and so does a removal.
+//   put of any generation replaces it, and so does a removal. What is put in its place counts as made.
 // Thread-safe.
 
 #include <cstdint>

@@ -99,13 +99,14 @@ Result<void> set_switch(const std::string& name, const std::string& value) {
   return {};
 }
 
-Result<void> set_switches() {
-  static const std::map<std::string, std::string> switches{
+Result<void> set_switches(Sources sources) {
+  const std::string strict = sources == Sources::routed_back ? "1" : "0";
+  const std::map<std::string, std::string> switches{
       {"ipv6/conf/all/disable_ipv6", "1"},
       {"ipv6/conf/default/disable_ipv6", "1"},
       {"ipv4/ip_forward", "1"},
-      {"ipv4/conf/all/rp_filter", "0"},
-      {"ipv4/conf/default/rp_filter", "0"},
+      {"ipv4/conf/all/rp_filter", strict},
+      {"ipv4/conf/default/rp_filter", strict},
       {"ipv4/conf/all/send_redirects", "0"},
       {"ipv4/conf/default/send_redirects", "0"},
       {"ipv4/conf/all/accept_redirects", "0"},

@@ -12,9 +12,11 @@ namespace virga::network {
 
 /// One of the IP stack's switches (a file below /proc/sys/net), for the calling thread's namespace.
 Result<void> set_switch(const std::string& name, const std::string& value);
+/// Which packets are routed on: all, or those only whose source is routed back the way they came.
+enum class Sources { any, routed_back };
 /// Switches of the IP stack, for the calling thread's namespace: routing on, IPv6 off, bridged packets through the
 /// groups.
-Result<void> set_switches();
+Result<void> set_switches(Sources sources = Sources::any);
 /// lo, bridges and their addresses.
 Result<void> converge_bridges(Netlink& netlink, const VpcLayout& layout, const Names& names);
 Result<void> converge_routes(Netlink& netlink, const VpcLayout& layout);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "network/host/converge.h"
@@ -24,6 +25,8 @@ constexpr Mac host_uplink_mac{{0x02, 0, 0, 0, 0, 0x05}};
 constexpr Ipv4 vpc_next_hop{0xa9fe4002};   ///< a VPC, as the edge's routes see it
 constexpr Ipv4 edge_next_hop{0xa9fe4003};  ///< the edge, as the host's routes see it
 constexpr Ipv4 host_next_hop{0xa9fe4004};  ///< the host, as the edge's route sees it
+/// Of a route in the edge; each VPC that takes an address over from another goes one below.
+constexpr std::uint32_t first_metric = 1U << 30;
 
 bool are_pair(const std::optional<Link>& one, const std::optional<Link>& other) {
   return one && other && one->peer == other->index && other->peer == one->index;
@@ -67,11 +70,8 @@ Result<void> await_operation(Netlink& netlink, const std::string& name) {
   }
 }
 
-/// Sources that are not routed back the way they came are dropped: a VPC sends under its own public addresses only.
-Result<void> set_edge_switches() {
-  TRY_VOID(set_switches());
-  TRY_VOID(set_switch("ipv4/conf/all/rp_filter", "1"));
-  return set_switch("ipv4/conf/default/rp_filter", "1");
+bool has_address(const VpcLayout& layout, Ipv4 public_ip) {
+  return std::ranges::any_of(layout.addresses, [&](const auto& address) { return address.public_ip == public_ip; });
 }
 
 }  // namespace
@@ -82,7 +82,8 @@ Result<std::unique_ptr<Edge>> Edge::create(Names names) {
 }
 
 Result<void> Edge::load_rules() {
-  TRY_VOID(set_edge_switches());
+  // A VPC sends under its own public addresses only.
+  TRY_VOID(set_switches(Sources::routed_back));
   if (!listing_.empty() && TRY(nft::list_ruleset()) == listing_) return {};
   TRY_VOID(nft::run(load_commands(edge_ruleset(edge_uplink, names_.way_out_prefix()))));
   listing_ = TRY(nft::list_ruleset());
@@ -122,7 +123,7 @@ Result<void> Edge::attach(const VpcLayout& layout) {
   std::lock_guard turn(mutex_);
   TRY_VOID(make());
   // The link takes over what holds for new links in its namespace, so that is settled first.
-  TRY_VOID(in_name_space(layout.name_space, set_switches));
+  TRY_VOID(in_name_space(layout.name_space, [] { return set_switches(); }));
   Netlink edge = TRY(netlink_in(names_.edge()));
   Netlink vpc = TRY(netlink_in(layout.name_space));
   const std::string name = names_.way_out(layout.number);
@@ -136,7 +137,38 @@ Result<void> Edge::attach(const VpcLayout& layout) {
   }
   const Link outside = TRY(find_link(vpc, outside_device));
   if (!outside.up) TRY_VOID(vpc.set_up(outside.index));
-  return {};
+  return withdraw_others(edge, layout);
+}
+
+Result<void> Edge::withdraw_others(Netlink& edge, const VpcLayout& layout) {
+  const Link way_out = TRY(find_link(edge, names_.way_out(layout.number)));
+  const auto links = TRY(edge.links());
+  for (const auto& route : TRY(edge.main_routes(links)))
+    if (route.device == way_out.name && !has_address(layout, route.destination.base))
+      TRY_VOID(edge.remove_route(route, way_out.index));
+  return converge_host(edge);
+}
+
+Result<std::set<RouteLayout>> Edge::routes_to(Netlink& edge, const VpcLayout& layout) {
+  const std::string way_out = names_.way_out(layout.number);
+  std::map<Prefix4, std::uint32_t> own;
+  std::map<Prefix4, std::uint32_t> others;
+  const auto links = TRY(edge.links());
+  for (const auto& route : TRY(edge.main_routes(links))) {
+    auto& metrics = route.device == way_out ? own : others;
+    auto [at, first] = metrics.emplace(route.destination, route.metric);
+    at->second = std::min(at->second, route.metric);
+  }
+  std::set<RouteLayout> routes;
+  for (const auto& address : layout.addresses) {
+    const Prefix4 destination{address.public_ip, 32};
+    const auto present = own.find(destination);
+    const auto rival = others.find(destination);
+    auto metric = present == own.end() ? first_metric : present->second;
+    if (rival != others.end() && rival->second > 0) metric = std::min(metric, rival->second - 1);
+    routes.insert(route_via(destination, way_out, vpc_next_hop, metric));
+  }
+  return routes;
 }
 
 Result<void> Edge::open(const VpcLayout& layout) {
@@ -145,10 +177,7 @@ Result<void> Edge::open(const VpcLayout& layout) {
   const Link way_out = TRY(find_link(edge, names_.way_out(layout.number)));
   if (!way_out.up) TRY_VOID(edge.set_up(way_out.index));
   TRY_VOID(edge.add_neighbour({way_out.index, vpc_next_hop, outside_mac}));
-  // The metric tells VPCs apart: while an address moves, both may have it for a moment, and neither takes the other's.
-  std::set<RouteLayout> wanted;
-  for (const auto& address : layout.addresses)
-    wanted.insert(route_via({address.public_ip, 32}, way_out.name, vpc_next_hop, layout.number));
+  const auto wanted = TRY(routes_to(edge, layout));
   TRY_VOID(converge_routes_of(edge, way_out, wanted));
   TRY_VOID(converge_host(edge));
   Netlink vpc = TRY(netlink_in(layout.name_space));

@@ -9,6 +9,9 @@
 // follow from the edge's, and the edge exists as long as a VPC has a way out. Links are made in pairs, both ends at
 // once, and a pair that lost an end is made again.
 //
+// An address may move between VPCs, and the one that loses it may be told later, or be unable to follow. So what a VPC
+// loses goes before anything else of it is done, and an address that several have leads where it was opened last.
+//
 // Thread-safe. Called from threads in the host's own namespace.
 
 #include <memory>
@@ -27,7 +30,8 @@ class Edge {
   /// The calling thread's namespace is the host's.
   static Result<std::unique_ptr<Edge>> create(Names names);
 
-  /// Makes the VPC's way out, for a VPC that has addresses; its namespace exists. No packet passes before open().
+  /// Makes the VPC's way out, for a VPC that has addresses; its namespace exists. No packet passes before open(), and
+  /// none any more for addresses that the VPC has no longer.
   Result<void> attach(const VpcLayout& layout);
   /// Lets packets for the VPC's addresses, and no others, through; after its rules are loaded.
   Result<void> open(const VpcLayout& layout);
@@ -42,6 +46,10 @@ class Edge {
   Result<void> make();
   /// Switches and rules, in the edge's namespace: before it has links.
   Result<void> load_rules();
+  /// Removes the edge's routes to the VPC for all but its addresses.
+  Result<void> withdraw_others(Netlink& edge, const VpcLayout& layout);
+  /// The edge's routes to the VPC, preferred to those of other VPCs that have the same addresses.
+  Result<std::set<RouteLayout>> routes_to(Netlink& edge, const VpcLayout& layout);
   /// Removes ways out; then the edge if it has none left.
   Result<void> remove(const std::vector<std::string>& ways_out);
   /// The host's routes: one for each address that the edge leads to a VPC.

@@ -111,9 +111,10 @@ Result<void> LinuxNetwork::apply(const WantedVpc& vpc) {
 Result<void> LinuxNetwork::settle(const VpcLayout& layout, Memory& memory) {
   TRY_VOID(create_name_space(layout.name_space));
   const bool way_out = !layout.addresses.empty();
-  if (way_out) TRY_VOID(edge_->attach(layout));
+  TRY_VOID(way_out ? edge_->attach(layout) : edge_->release(layout.number));
   TRY_VOID(in_name_space(layout.name_space, [&] { return converge(layout, memory); }));
-  return way_out ? edge_->open(layout) : edge_->release(layout.number);
+  if (way_out) TRY_VOID(edge_->open(layout));
+  return {};
 }
 
 Result<void> LinuxNetwork::converge(const VpcLayout& layout, Memory& memory) {

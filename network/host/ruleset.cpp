@@ -208,16 +208,21 @@ std::string write_combination(Writer& out, const std::set<std::uint32_t>& combin
 /// Of what the groups let pass, what begins a connection is counted against its sender, whichever way it goes: one
 /// guest must not fill the connection table of all. After the groups, since what they drop leaves nothing in the table.
 /// The kernel's counter walks through all it has counted, again and again; so a sender has many short counters, by the
-/// connection's source port and destination.
+/// connection's source port and destination. All that comes from outside has one MAC address; there the sender is the
+/// IP address, or one of them could shut the VPC's public addresses to all others.
 void write_counting(Writer& out, int connection_limit) {
   Json one_of_16_ports = masked(payload("th", "sport"), 0x1e);  // clients often use every other port only
   Json one_of_16_addresses = masked(payload("ip", "daddr"), "0.0.0.15");
-  Json counter_of = concat({payload("ether", "saddr"), one_of_16_ports, one_of_16_addresses});
   out.chain(groups, "count");
-  out.rule(groups, "count",
-           {beginning(),
-            over_limit("conns", std::move(counter_of), std::max(1, connection_limit / connection_counters), 1 << 20),
-            counter(), drop()});
+  auto count = [&](Json senders, const char* name, Json sender) {
+    Json counter_of = concat({std::move(sender), one_of_16_ports, one_of_16_addresses});
+    out.rule(groups, "count",
+             {beginning(), std::move(senders),
+              over_limit(name, std::move(counter_of), std::max(1, connection_limit / connection_counters), 1 << 20),
+              counter(), drop()});
+  };
+  count(is_not(meta("iifname"), outside_device), "conns", payload("ether", "saddr"));
+  count(is(meta("iifname"), outside_device), "conns_outside", payload("ip", "saddr"));
   for (auto [chain, hook, priority] : {std::tuple{"count_fwd", "forward", 20}, {"count_in", "input", 10}}) {
     out.base_chain(groups, chain, hook, priority, "drop");
     out.rule(groups, chain, {jump("count")});

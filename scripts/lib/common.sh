@@ -41,7 +41,9 @@ is_root() { [ "$(id -u)" = 0 ]; }
 # The places of the installation that VIRGA_HOME names, or of the system's (docs/configuration.md).
 set_places() {
   if [ -n "${VIRGA_HOME:-}" ]; then
-    VIRGA_HOME=$(mkdir -p "$VIRGA_HOME" && cd "$VIRGA_HOME" && pwd) || die "$VIRGA_HOME cannot be made"
+    VIRGA_HOME=$(mkdir -p "$VIRGA_HOME" && CDPATH='' cd "$VIRGA_HOME" && pwd) || die "$VIRGA_HOME cannot be made"
+    # "$UNSET/" is this, and /run and /bin are the machine's.
+    [[ $VIRGA_HOME =~ [^/] ]] || die "VIRGA_HOME is the root of the file system" "give it a folder of its own"
     export VIRGA_HOME
     state=$VIRGA_HOME/state run=$VIRGA_HOME/run config=$VIRGA_HOME/virga.toml
     virga=$VIRGA_HOME/bin/virga libvirt_dir=$VIRGA_HOME/libvirt

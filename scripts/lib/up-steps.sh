@@ -26,6 +26,8 @@ build() {
     waited=$((waited + 1))
     if [ $((waited % 30)) = 0 ]; then note "$(tail -c 2000 "$step_log" | grep -o '^\[[0-9]*/[0-9]*\]' | tail -n 1) compiled"; fi
   done
+  # A clone that is somebody's stays his: he could not even remove what root made there.
+  if is_root; then chown -hR --reference="$virga_source" "$virga_source/build" 2>>"$step_log" || true; fi
   wait $compiler
 }
 

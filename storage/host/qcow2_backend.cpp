@@ -90,9 +90,10 @@ Result<void> Qcow2Backend::make_volume(const WantedVolume& volume, const std::st
   TRY_VOID(spool_.remove(temporary));
   Command command;
   command.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=1.1,cluster_size=65536"};
-  // Both formats are named: what a guest writes into its disk is never taken for a header.
+  // Both formats are named: what a guest writes into its disk is never taken for a header. Nor is the base opened here,
+  // where no sandbox is (-u): it comes of an upload or of a guest, and the size is given.
   if (const auto base = TRY(base_of(volume)); !base.empty())
-    command.argv.insert(command.argv.end(), {"-F", "qcow2", "-b", base});
+    command.argv.insert(command.argv.end(), {"-u", "-F", "qcow2", "-b", base});
   if (!volume.snapshot.empty()) TRY_VOID(snapshots_.hold(volume.snapshot, volume.id));
   command.argv.insert(command.argv.end(), {"--", spool_.path_of(temporary), fmt::format("{}G", volume.size_gib)});
   TRY_VOID(runner_.run_ok(command));

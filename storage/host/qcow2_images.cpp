@@ -154,7 +154,12 @@ Result<std::vector<ObservedImage>> Qcow2Backend::list_images() {
     if (!id) continue;
     auto image = observe(*id);
     if (!image && image.error().code == Code::incorrect_state) continue;  // gone meanwhile
-    found.push_back(TRY(std::move(image)));
+    if (!image) {  // one that cannot be looked at is no reason to see none
+      image = ObservedImage();
+      image->id = *id;
+      image->problem = "The image's files cannot be read. Delete the image and import it again.";
+    }
+    found.push_back(std::move(*image));
   }
   return found;
 }

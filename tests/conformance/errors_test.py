@@ -80,6 +80,8 @@ def provocations(w):
         ("InvalidParameterCombination", "RunInstances", {**run, "MinCount": 2}),
         ("InvalidParameterCombination", "RunInstances", {**run, "NetworkInterfaces": [
             {"DeviceIndex": 0, "SubnetId": w.subnet}]}),
+        ("InvalidParameterValue", "RunInstances", {**{k: v for k, v in run.items() if k != "SubnetId"}, "NetworkInterfaces": [
+            {"DeviceIndex": 0, "SubnetId": w.subnet, "Description": "x" * 256}]}),
         ("InvalidKeyPair.NotFound", "RunInstances", {**run, "KeyName": "nobody's"}),
         ("InvalidBlockDeviceMapping", "RunInstances", {**run, "BlockDeviceMappings": [
             {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}, {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}]}),

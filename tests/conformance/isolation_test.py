@@ -31,7 +31,14 @@ def setUpModule():
         "image": virga.run("image", "import", os.path.join(virga.home, "image.raw"), "--name", "private", "--private").stdout.strip(),
         "key": ec2.create_key_pair(KeyName="k")["KeyPairId"],
         "address": ec2.allocate_address(Domain="vpc")["AllocationId"],
+        "interface": instance["NetworkInterfaces"][0]["NetworkInterfaceId"],
     }
+    ec2.attach_internet_gateway(InternetGatewayId=theirs["gateway"], VpcId=vpc)
+    theirs["association"] = ec2.associate_address(
+        AllocationId=theirs["address"], NetworkInterfaceId=theirs["interface"])["AssociationId"]
+    harness.wait_for("the volume", lambda: ec2.describe_volumes(
+        VolumeIds=[theirs["volume"]])["Volumes"][0]["State"] == "available")
+    ec2.modify_volume(VolumeId=theirs["volume"], Size=2)
 
 
 def calls(ids):
@@ -46,10 +53,28 @@ def calls(ids):
         ("instance", "reboot_instances", dict(InstanceIds=[i["instance"]])),
         ("instance", "terminate_instances", dict(InstanceIds=[i["instance"]])),
         ("instance", "get_console_output", dict(InstanceId=i["instance"])),
+        ("instance", "describe_instance_attribute", dict(InstanceId=i["instance"], Attribute="userData")),
+        ("instance", "modify_instance_attribute", dict(InstanceId=i["instance"], DisableApiStop={"Value": True})),
+        ("instance", "modify_instance_metadata_options", dict(InstanceId=i["instance"], HttpTokens="optional")),
+        ("instance", "monitor_instances", dict(InstanceIds=[i["instance"]])),
+        ("instance", "associate_address", dict(InstanceId=i["instance"], AllocationId=None)),
+        ("interface", "describe_network_interfaces", dict(NetworkInterfaceIds=[i["interface"]])),
+        ("interface", "describe_network_interface_attribute",
+         dict(NetworkInterfaceId=i["interface"], Attribute="description")),
+        ("interface", "modify_network_interface_attribute",
+         dict(NetworkInterfaceId=i["interface"], Description={"Value": "x"})),
+        ("interface", "reset_network_interface_attribute",
+         dict(NetworkInterfaceId=i["interface"], SourceDestCheck="true")),
+        ("interface", "delete_network_interface", dict(NetworkInterfaceId=i["interface"])),
+        ("interface", "associate_address", dict(NetworkInterfaceId=i["interface"], AllocationId=None)),
         ("instance", "attach_volume", dict(InstanceId=i["instance"], VolumeId=None, Device="/dev/sdf")),
         ("volume", "describe_volumes", dict(VolumeIds=[i["volume"]])),
         ("volume", "delete_volume", dict(VolumeId=i["volume"])),
         ("volume", "detach_volume", dict(VolumeId=i["volume"])),
+        ("volume", "modify_volume", dict(VolumeId=i["volume"], Size=9)),
+        ("volume", "describe_volumes_modifications", dict(VolumeIds=[i["volume"]])),
+        ("volume", "describe_volume_status", dict(VolumeIds=[i["volume"]])),
+        ("volume", "describe_volume_attribute", dict(VolumeId=i["volume"], Attribute="autoEnableIO")),
         ("vpc", "describe_vpcs", dict(VpcIds=[i["vpc"]])),
         ("vpc", "delete_vpc", dict(VpcId=i["vpc"])),
         ("vpc", "describe_vpc_attribute", dict(VpcId=i["vpc"], Attribute="enableDnsSupport")),
@@ -79,6 +104,7 @@ def calls(ids):
         ("address", "describe_addresses_attribute", dict(AllocationIds=[i["address"]], Attribute="domain-name")),
         ("address", "release_address", dict(AllocationId=i["address"])),
         ("address", "associate_address", dict(AllocationId=i["address"], NetworkInterfaceId="eni-12345678901234567")),
+        ("association", "disassociate_address", dict(AssociationId=i["association"])),
         ("address", "create_tags", dict(Resources=[i["address"]], Tags=[{"Key": "a", "Value": "b"}])),
         ("vpc", "create_tags", dict(Resources=[i["vpc"]], Tags=[{"Key": "a", "Value": "b"}])),
         ("instance", "delete_tags", dict(Resources=[i["instance"]], Tags=[{"Key": "a"}])),
@@ -88,14 +114,15 @@ def calls(ids):
 class ForeignIds(unittest.TestCase):
     def test_Threat_B01_foreign_ids_answer_like_ids_that_never_were(self):
         mine = stranger.client()
-        own_volume = mine.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
-        public = [i["ImageId"] for i in mine.describe_images()["Images"]][0]
+        own = {"AllocationId": mine.allocate_address()["AllocationId"]}
+        own["VolumeId"] = mine.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+        own["ImageId"] = [i["ImageId"] for i in mine.describe_images()["Images"]][0]
         never = {name: text[:-17] + "0" * 17 for name, text in theirs.items()}
         for (what, operation, foreign), (_, _, absent) in zip(calls(theirs), calls(never)):
             with self.subTest(operation=operation, id=what):
                 answers = []
                 for arguments, text in ((foreign, theirs[what]), (absent, never[what])):
-                    arguments = {k: (own_volume if k == "VolumeId" else public) if v is None else v for k, v in arguments.items()}
+                    arguments = {k: own[k] if v is None else v for k, v in arguments.items()}
                     with self.assertRaises(harness.botocore.exceptions.ClientError) as refused:
                         getattr(mine, operation)(**arguments)
                     error = refused.exception.response
@@ -108,7 +135,9 @@ class ForeignIds(unittest.TestCase):
         mine = stranger.client()
         for operation in ("describe_instances", "describe_volumes", "describe_vpcs", "describe_subnets", "describe_key_pairs",
                           "describe_internet_gateways", "describe_route_tables", "describe_security_groups",
-                          "describe_security_group_rules", "describe_images", "describe_addresses", "describe_tags"):
+                          "describe_security_group_rules", "describe_images", "describe_addresses", "describe_tags",
+                          "describe_volume_status", "describe_volumes_modifications", "describe_network_interfaces",
+                          "describe_network_acls", "describe_dhcp_options", "describe_instance_status"):
             text = str(getattr(mine, operation)())
             for name, resource in theirs.items():
                 self.assertNotIn(resource, text, "%s shows the %s" % (operation, name))

@@ -227,6 +227,17 @@ class Mechanisms(unittest.TestCase):
         self.assertNotEqual(code, 0)
         self.assertIn("InvalidGroup.NotFound", text)
 
+    def test_a_key_saved_by_the_accounts_id_is_found_by_its_name(self):
+        saver = virga.account("saver")
+        key = virga.run("key", "create", "admin", "--account", saver.id, "--save", "--format", "{access}").stdout.strip()
+        self.assertIn(key, virga.run("env", "--account", "saver").stdout)
+
+    def test_a_key_that_cannot_be_kept_is_shown_all_the_same(self):
+        os.makedirs(os.path.join(virga.home, "state", "credentials", "lost.json"))
+        done = virga.run("account", "create", "lost", "--save", "--format", "{access} {secret}", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^\S{20} \S{40}\n$")
+
     def test_quota_is_enforced_with_ec2s_code(self):
         other = virga.account("small")
         for number in range(49):

@@ -86,7 +86,8 @@ class Threat_B03_EveryActionAsksWhoCalls(unittest.TestCase):
             self.assertEqual(access == "read", action.startswith(("Describe", "Get")), action)
 
     def test_another_account_reaches_nothing_by_any_action(self):
-        ids = {v for v in vars(world).values() if isinstance(v, str) and "-" in v} - {world.image, world.zone}  # those are public
+        values = [v for value in vars(world).values() for v in (value if isinstance(value, tuple) else (value,))]
+        ids = {v for v in values if isinstance(v, str) and "-" in v} - {world.image, world.zone}  # those are public
         client = stranger.client()
         for action, arguments in sorted(world.samples().items()):
             access, dry_run = table.get(action, ("", False))

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """scripts/down --guests on a machine whose libvirtd serves others too: a stand-in for virsh has the guests."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -106,9 +107,64 @@ class DownGuests(unittest.TestCase):
         self.assertEqual(self.run_down("--purge", answer="yes\n").returncode, 0)
         self.assertFalse(os.path.exists(self.home))
 
+    def test_a_purge_removes_what_is_ours_and_leaves_what_is_not(self):
+        ours = ["state/control/virga.db", "state/credentials/default.json", "state/log/up.log", "run/control.pid", "libvirt/log/x",
+                "bin/virga", "virga.toml", "empty.raw"]
+        foreign = ["bin/of-the-user", "state/of-the-user", "run/of-the-user", "libvirt/of-the-user", "of-the-user"]
+        for name in ours + foreign:
+            os.makedirs(os.path.join(self.home, os.path.dirname(name)), exist_ok=True)
+            with open(os.path.join(self.home, name), "w") as file:
+                file.write("x")
+        self.down("--purge", "--yes")
+        left = sorted(os.path.relpath(os.path.join(folder, name), self.home)
+                      for folder, _, names in os.walk(self.home) for name in names)
+        self.assertEqual(left, sorted(foreign))
+
+    def test_a_purge_leaves_no_empty_folder(self):
+        self.down("--purge", "--yes")
+        self.assertFalse(os.path.exists(self.home))
+
+    def test_networks_go_though_the_settings_are_gone(self):
+        number = 2166136261
+        for byte in self.home.encode():
+            number = (number ^ byte) * 16777619 & 0xffffffff
+        edge = "vg-%04x-edge" % ((number ^ number >> 16) & 0xffff or 1)
+        subprocess.run(["ip", "netns", "add", edge], check=True, timeout=30)
+        self.addCleanup(lambda: os.path.exists("/run/netns/" + edge) and
+                        subprocess.run(["ip", "netns", "delete", edge], check=True, timeout=30))
+        self.down("--guests")
+        self.assertFalse(os.path.exists("/run/netns/" + edge))
+
+    def test_the_root_of_the_file_system_is_no_place_for_an_installation(self):
+        for place in ("/", "//"):
+            done = subprocess.run([os.path.join(harness.ROOT, "scripts", "down")], env={**os.environ, "VIRGA_HOME": place},
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertNotEqual(done.returncode, 0, done.stdout)
+            self.assertIn("root of the file system", done.stderr)
+
     def test_without_guests_none_is_touched(self):
         self.assertEqual(self.down(), [])
         self.assertEqual(len(os.listdir(self.records)), 2)
+
+
+class UpBuild(unittest.TestCase):
+    def test_the_build_of_a_clone_belongs_to_the_owner_of_the_clone(self):
+        if os.geteuid() != 0:
+            self.skipTest("skipped: only root makes files of others")
+        owner = 65534  # nobody
+        with tempfile.TemporaryDirectory(prefix="vg-up-", dir="/tmp") as folder:
+            clone, tools = os.path.join(folder, "clone"), os.path.join(folder, "tools")
+            shutil.copytree(os.path.join(harness.ROOT, "scripts", "lib"), os.path.join(clone, "scripts", "lib"))
+            os.makedirs(tools)
+            with open(os.path.join(tools, "cmake"), "w") as script:
+                script.write("#!/bin/sh\nmkdir -p '%s/build/daemon'\n: > '%s/build/daemon/virga'\n" % (clone, clone))
+            os.chmod(os.path.join(tools, "cmake"), 0o755)
+            os.chown(clone, owner, owner)
+            words = "set -eEuo pipefail; . scripts/lib/common.sh; . scripts/lib/up-steps.sh; step_log=../log; build"
+            subprocess.run(["/bin/bash", "-c", words], cwd=clone, env={**os.environ, "PATH": tools + ":" + os.environ["PATH"]},
+                           check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
+            for made in ("build", "build/daemon", "build/daemon/virga"):
+                self.assertEqual(os.stat(os.path.join(clone, made)).st_uid, owner, made)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,58 @@ TEST_F(NetworkEdge, AnAddressMovesToAnotherVpcWhicheverIsAppliedFirst) {
   EXPECT_TRUE(reached(public_ip(2), second));
 }
 
+// Its old owner may be unable to let go: a VPC that cannot be set up, or waits to be taken down.
+TEST_F(Threat_M01, AnAddressLeadsToItsLastOwnerThoughAnEarlierOneStillHasIt) {
+  auto one = public_vpc(16, 1);
+  auto two = public_vpc(32, 2);
+  auto& first = start(one);
+  auto& second = start(two);
+  auto taken = two;
+  taken.addresses = {{public_ip(1).str(), "10.9.1.10"}};
+
+  apply(taken);
+
+  EXPECT_TRUE(reached(public_ip(1), second));
+  EXPECT_FALSE(reached(public_ip(1), first));
+  EXPECT_TRUE(pings(public_ip(1), second, 1));
+  apply(taken);
+  EXPECT_TRUE(reached(public_ip(1), second)) << "it stays so";
+  Bytes mark = text("in a name that is another's now");
+  auto victim = public_vpc(48, 3);
+  auto& third = start(victim);
+  send_out(first, public_ip(3), mark);
+  EXPECT_FALSE(heard(third, mark));
+}
+
+TEST_F(NetworkEdge, WhatIsTakenAwayGoesThoughTheRestCannotBeDone) {
+  auto vpc = public_vpc(16, 1);
+  auto other = add_interface(vpc, 18, 1, "10.9.1.11", {21});
+  vpc.addresses.push_back({public_ip(2).str(), "10.9.1.11"});
+  start(vpc);
+  EXPECT_EQ(host_routes(), 2U);
+  // In the place of a bridge there is something that is none.
+  inside(vpc, {"ip", "link", "add", names_.bridge(19), "type", "veth", "peer", "name", "other"});
+  auto stuck = vpc;
+  stuck.subnets.push_back({.id = SubnetId::trusted(fmt::format("subnet-{:017x}", 19)),
+                           .number = 19,
+                           .cidr = "10.9.3.0/24",
+                           .zone = "us-east-1a",
+                           .route_table = 16});
+  add_interface(stuck, 20, 3, "10.9.3.10", {21});
+  auto tap = network_->create_tap(stuck, interface_id(20));
+  ASSERT_TRUE(tap);
+  ASSERT_FALSE(network_->plug(stuck, interface_id(20)));
+
+  stuck.addresses.pop_back();
+  EXPECT_FALSE(network_->apply(stuck));
+  EXPECT_EQ(host_routes(), 1U);
+  stuck.addresses.clear();
+  EXPECT_FALSE(network_->apply(stuck));
+
+  EXPECT_EQ(host_routes(), 0U);
+  EXPECT_FALSE(network::name_space_exists(names_.edge()));
+}
+
 TEST_F(NetworkEdge, GroupsJudgeWhatComesInAndWhatGoesOut) {
   auto vpc = public_vpc(16, 1);
   auto two = public_vpc(32, 2);
@@ -256,6 +308,35 @@ TEST_F(Threat_N01, ForgedSourcesPassNeitherOutNorIn) {
   EXPECT_FALSE(heard(victim, mark));
   inject(two, ipv4({*Ipv4::parse("192.0.2.9"), public_ip(2)}, udp(4000, 53, mark)));
   EXPECT_TRUE(heard(victim, mark)) << "the test would not notice";
+}
+
+class Threat_N10 : public NetworkEdgeTest {
+ protected:
+  Threat_N10() { connections_per_interface_ = 4096; }  // smaller than usual, so that it is reached soon
+};
+
+TEST_F(Threat_N10, ConnectionsOfOneTenantToAPublicAddressLeaveRoomForOthers) {
+  if (!network::connections_can_be_counted()) GTEST_SKIP() << "this kernel has no connlimit; virga status says so";
+  auto one = public_vpc(16, 1);
+  auto two = public_vpc(32, 2);
+  auto& flooder = start(one);
+  auto& flooded = start(two);
+  auto begins = [&](unsigned from) {
+    Bytes segment = tcp({.from_address = flooder.address, .to_address = public_ip(2), .from = from, .to = 80});
+    flooder.send(ethernet(router, flooder.mac, type_ipv4, ipv4({flooder.address, public_ip(2), 6}, segment)));
+  };
+
+  for (unsigned port = 1024; port < 3024; ++port) {
+    begins(port);
+    // The tap's queue must have room for what is looked for later.
+    if (port % 100 == 0) flooded.receive([](const Bytes&) { return false; }, std::chrono::milliseconds(0));
+  }
+  Bytes mark = text("one more");
+  send_out(flooder, public_ip(2), mark);
+
+  EXPECT_FALSE(heard(flooded, mark)) << "the flood was not stopped: the test shows nothing";
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(reached(public_ip(2), flooded)) << i;
+  EXPECT_TRUE(pings(public_ip(2), flooded, 1));
 }
 
 TEST_F(NetworkEdge, WhatIsBrokenByHandIsRepaired) {

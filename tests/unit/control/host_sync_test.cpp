@@ -338,6 +338,26 @@ TEST_F(HostSyncTest, AnotherHostBehindTheSameSocketIsToldNothingAndBelievedNothi
   round();
 }
 
+TEST_F(HostSyncTest, WhatIsWaitingToBeSaidIsNotSaidToAnotherHost) {
+  const auto first = run_one();
+  round();
+  const auto kept = std::exchange(host_.instances, {});
+  host_.identity = "identity-2";
+  host_.order.clear();
+  terminate(first);
+  run_one();
+
+  EXPECT_FALSE(sync_->round());
+
+  EXPECT_TRUE(host_.order.empty()) << "neither the launch nor the removal";
+  host_.identity = "identity-1";
+  host_.instances = kept;
+  round();
+  round();
+  EXPECT_EQ(state(first), "terminated");
+  EXPECT_EQ(host_.instances.size(), 1U);
+}
+
 TEST_F(HostSyncTest, ANewHostIsKnownByItsIdentity) {
   ask(alice, [](Scope& scope) {
     scope.tx.execute("DELETE FROM image_copy");

@@ -52,7 +52,8 @@ TEST_F(ConfigTest, PublicAddressesComeFromBlocksThatMachinesCanHave) {
   EXPECT_EQ(config->public_cidrs, (std::vector<std::string>{"198.51.100.0/25", "192.0.2.7/32"}));
 
   for (const auto* wrong : {"", "198.51.100.0", "198.51.100.1/25", "198.51.100.0/", "198.51.100.0/33", "10.0.0.0/7",
-                            "198.51.100.0/25 ", "198.51.100.0/+25", "2001:db8::/64", "127.0.0.0/24", "169.254.0.0/24",
+                            "198.51.100.0/25 ", "198.51.100.0/+25", "198.51.100.0/025", "198.51.100.0\\u0000/25",
+                            "2001:db8::/64", "127.0.0.0/24", "169.254.0.0/24",
                             "168.0.0.0/6", "169.0.0.0/8", "224.0.0.0/8", "0.0.0.0/8", "pool"})
     EXPECT_FALSE(load(std::string("[network]\npublic_cidrs = [\"") + wrong + "\"]\n")) << wrong;
   EXPECT_FALSE(load("[network]\npublic_cidrs = []\n"));

@@ -117,6 +117,19 @@ TEST_F(DocumentsTest, DamagedFilesAreNeitherWantedNorAbsent) {
   EXPECT_TRUE(open()->current()->instances.at(id<InstanceId>(2))->remnant);
 }
 
+// Whether the volume was ever made is not known any more. If its bytes are gone too, an empty disk would hide that.
+TEST_F(DocumentsTest, AVolumeWhoseDocumentWasDamagedIsNotMadeAnew) {
+  auto documents = open();
+  ASSERT_TRUE(documents->put(wanted_volume(1)));
+  ASSERT_TRUE(documents->mark_made(id<VolumeId>(1)));
+  std::ofstream(file("volumes/vol-00000000000000001.json")) << "{";
+  documents = open();
+  ASSERT_TRUE(documents->current()->is_damaged(id<VolumeId>(1).str()));
+  ASSERT_TRUE(documents->put(wanted_volume(1)));
+  EXPECT_TRUE(documents->current()->volumes.at(id<VolumeId>(1))->made);
+  EXPECT_TRUE(open()->current()->volumes.at(id<VolumeId>(1))->made);
+}
+
 TEST_F(DocumentsTest, ReadsDocumentsOfAnEarlierVersion) {
   ASSERT_TRUE(open()->put(wanted_instance(1)));
   const auto path = file("instances/i-00000000000000001.json");

@@ -75,10 +75,18 @@ TEST(Ruleset, EveryChainOfAHookEndsClosed) {
 TEST(Ruleset, Threat_N10_CountsWhatBeginsInForwardingAndInput) {
   auto rules = ruleset_of(sample_layout(), everybody(), 100 * connection_counters);
 
-  const auto& count = rules.chains.at({"vgsg", "count"}).rules.at(0)["expr"];
-  EXPECT_EQ(count[0]["match"]["right"], "new");
-  EXPECT_EQ(count[1]["meter"]["stmt"].dump(), R"({"ct count":{"inv":true,"val":100}})");
-  EXPECT_TRUE(count.back().contains("drop"));
+  const auto& counting = rules.chains.at({"vgsg", "count"}).rules;
+  ASSERT_EQ(counting.size(), 2U);
+  const std::pair<const char*, const char*> senders[] = {{"!=", "ether"}, {"==", "ip"}};  // guests, and outside
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto& count = counting[i]["expr"];
+    EXPECT_EQ(count[0]["match"]["right"], "new");
+    EXPECT_EQ(count[1]["match"]["op"], senders[i].first);
+    EXPECT_EQ(count[1]["match"]["right"], "ext");
+    EXPECT_EQ(count[2]["meter"]["key"]["concat"][0]["payload"]["protocol"], senders[i].second);
+    EXPECT_EQ(count[2]["meter"]["stmt"].dump(), R"({"ct count":{"inv":true,"val":100}})");
+    EXPECT_TRUE(count.back().contains("drop"));
+  }
   for (const char* chain : {"count_fwd", "count_in"})
     EXPECT_EQ(rules.chains.at({"vgsg", chain}).rules.at(0)["expr"][0]["jump"]["target"], "count");
 }

@@ -217,6 +217,21 @@ TEST_F(Qcow2BackendTest, RemovesLeftoversOfACrashAndNothingElse) {
   EXPECT_TRUE(backend_->list_images()->front().ready);
 }
 
+TEST_F(Qcow2BackendTest, OneImageThatCannotBeReadHidesNoOther) {
+  ASSERT_TRUE(import().has_value());
+  std::filesystem::create_symlink("/etc/hostname", directory_.path("storage/images/ami-0aaaaaaaaaaaaaaaa.json"));
+
+  const auto images = backend_->list_images();
+
+  ASSERT_TRUE(images.has_value()) << describe(images.error());
+  ASSERT_EQ(images->size(), 2U);
+  EXPECT_TRUE(images->front().ready);
+  EXPECT_FALSE(images->back().ready);
+  EXPECT_NE(images->back().problem, "");
+  EXPECT_TRUE(backend_->remove_image(images->back().id).has_value());
+  EXPECT_EQ(backend_->list_images()->size(), 1U);
+}
+
 TEST_F(Qcow2BackendTest, SpaceIsThatOfTheFileSystem) {
   const auto space = backend_->space();
 
@@ -275,6 +290,18 @@ TEST_F(Threat_E02, EveryToolCallNamesTheFormatOfEveryFile) {
   const auto& create = tools_.commands.at(1);
   EXPECT_TRUE(follows(create, "-f", "qcow2"));
   EXPECT_TRUE(follows(create, "-F", "qcow2"));
+}
+
+TEST_F(Threat_E01_Import, NoToolOutsideTheSandboxOpensAnImage) {
+  ASSERT_TRUE(import().has_value());
+  ASSERT_TRUE(backend_->create(volume(2, image_id)).has_value());
+
+  for (const auto& argv : tools_.commands) {
+    const bool names_an_image = std::find(argv.begin(), argv.end(), "-b") != argv.end();
+    const bool opens_it = names_an_image && std::find(argv.begin(), argv.end(), "-u") == argv.end();
+    EXPECT_TRUE(argv[0] == "bwrap" || !opens_it) << argv[0];
+  }
+  EXPECT_EQ(tools_.commands.size(), 2U);
 }
 
 class Threat_E03_Import : public Qcow2BackendTest {};
