@@ -112,6 +112,11 @@ constexpr std::string_view of_security_groups[] = {
     "ip-permission.prefix-list-id",
 };
 
+constexpr std::string_view of_snapshots[] = {
+    "owner-alias",
+    "transfer-type",
+};
+
 constexpr std::string_view of_subnets[] = {
     "customer-owned-ipv4-pool",
     "enable-lni-at-device-index",
@@ -152,6 +157,7 @@ constexpr Silence silences[] = {
     {"DescribeNetworkInterfaces", of_network_interfaces},
     {"DescribeRouteTables", of_route_tables},
     {"DescribeSecurityGroups", of_security_groups},
+    {"DescribeSnapshots", of_snapshots},
     {"DescribeSubnets", of_subnets},
     {"DescribeVolumeStatus", of_volume_status},
     {"DescribeVolumes", of_volumes},

@@ -70,6 +70,7 @@ def enrich(w):
         {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 9, "UserIdGroupPairs": [{"GroupId": w.group}],
          "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}])
     ec2.register_image(Name="copy", ImageLocation=w.own_image, Description="a copy")
+    ec2.create_volume(AvailabilityZone=w.zone, SnapshotId=w.snapshot)
     ec2.modify_vpc_attribute(VpcId=w.vpc, EnableDnsHostnames={"Value": True})  # public addresses have names then
     if "ModifyVolume" in table:
         ec2.modify_volume(VolumeId=w.attached, Size=2)
