@@ -2,6 +2,7 @@
 """Members of requests that Virga honours: none of them is taken and forgotten. A member that can name something wrong is refused
 by its own words when it does; one that cannot (a text, a switch, a choice) leaves a trace, which a test here or elsewhere looks at.
 The last test holds what was tried against the whole action table."""
+import functools
 import os
 import re
 import sys
@@ -513,6 +514,62 @@ class Traces(unittest.TestCase):
         ec2.modify_instance_attribute(InstanceId=world.running, SourceDestCheck={"Value": False})
         ec2.reset_instance_attribute(InstanceId=world.running, Attribute="sourceDestCheck")
         self.assertEqual(self.attribute(world.running, "sourceDestCheck"), {"Value": True})
+
+
+class Tags(unittest.TestCase):
+    """TagSpecifications, which every action that makes something takes alike."""
+
+    def makers(self):
+        return sorted(a for a in table if table[a][0] == "write" and "TagSpecifications" in
+                      MODEL["shapes"][MODEL["operations"][a]["input"]]["members"])
+
+    @staticmethod
+    def arguments(action, specifications):
+        sample = {**world.samples()[action], "TagSpecifications": specifications}
+        for name in ("ClientToken", "UserData"):
+            sample.pop(name, None)
+        if action == "ImportKeyPair":
+            sample["KeyName"] = "t-imported"
+        return sample
+
+    @staticmethod
+    def code(action, specifications):
+        return query.code(action, {**raw_query.wire(ec2, action, Tags.arguments(action, specifications)), "DryRun": "true"})
+
+    @staticmethod
+    @functools.lru_cache(maxsize=None)
+    def types_of(action):
+        kinds, tag = MODEL["shapes"]["ResourceType"]["enum"], {"Key": "t", "Value": "v"}
+        return {kind for kind in kinds if Tags.code(action, [{"ResourceType": kind, "Tags": [tag]}]) == "DryRunOperation"}
+
+    def test_every_type_that_is_taken_is_tagged_and_no_other_is_taken(self):
+        self.assertGreater(len(self.makers()), 10)
+        for action in self.makers():
+            with self.subTest(action=action):
+                tag = {"Key": "t-" + action, "Value": "<\u00fc>"}
+                kinds = self.types_of(action)
+                self.assertTrue(kinds)
+                getattr(ec2, harness.method_of(action))(**self.arguments(
+                    action, [{"ResourceType": kind, "Tags": [tag]} for kind in sorted(kinds)]))
+                seen = ec2.describe_tags(Filters=[{"Name": "key", "Values": [tag["Key"]]}])["Tags"]
+                self.assertEqual({t["ResourceType"] for t in seen}, kinds)
+                self.assertEqual({t["Value"] for t in seen}, {tag["Value"]})
+
+    def test_all_refuse_tags_that_are_none(self):
+        tag = {"Key": "t", "Value": "v"}
+        for action in self.makers():
+            kind = sorted(self.types_of(action))[0]
+            for why, code, specifications in (
+                    ("reserved", "InvalidParameterValue", [{"ResourceType": kind, "Tags": [{"Key": "aws:x", "Value": "v"}]}]),
+                    ("long key", "InvalidParameterValue", [{"ResourceType": kind, "Tags": [{"Key": "k" * 129, "Value": "v"}]}]),
+                    ("long value", "InvalidParameterValue", [{"ResourceType": kind, "Tags": [{"Key": "k", "Value": "v" * 257}]}]),
+                    ("twice", "InvalidParameterValue", [{"ResourceType": kind, "Tags": [tag, tag]}]),
+                    ("the type twice", "InvalidParameterValue", [{"ResourceType": kind, "Tags": [tag]}] * 2),
+                    ("no type", "MissingParameter", [{"Tags": [tag]}]),
+                    ("too many", "TagLimitExceeded", [{"ResourceType": kind, "Tags": [
+                        {"Key": "k%d" % n, "Value": "v"} for n in range(51)]}])):
+                with self.subTest(action=action, why=why):
+                    self.assertEqual(self.code(action, specifications), code)
 
 
 def plain(text):
