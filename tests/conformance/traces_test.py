@@ -529,7 +529,7 @@ class Tags(unittest.TestCase):
         for name in ("ClientToken", "UserData"):
             sample.pop(name, None)
         if action == "ImportKeyPair":
-            sample["KeyName"] = "t-imported"
+            sample["KeyName"] = "imported"
         return sample
 
     @staticmethod
