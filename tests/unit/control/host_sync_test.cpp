@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "storage/snapshots.h"
+#include "storage/volumes.h"
 #include "tests/unit/api/actions/compute_fixture.h"
 
 namespace virga::control {
@@ -209,6 +211,72 @@ TEST_F(HostSyncTest, AnInstanceIsTerminatedOnlyWhenTheHostHasLetGo) {
   round();
 
   EXPECT_EQ(state(id), "terminated");
+}
+
+class HostSyncSnapshotTest : public HostSyncTest {
+ protected:
+  HostSyncSnapshotTest() {
+    volume_ = ask(alice, [](Scope& scope) {
+      return must(storage::volumes::create(
+                      scope, {.shape = {1, "gp2", 100, {}}, .zone = std::string(zone), .host = "h1"}))
+          .id;
+    });
+    round();
+    host_.order.clear();
+  }
+  SnapshotId snapshot() {
+    return ask(alice, [&](Scope& scope) { return must(storage::snapshots::create(scope, {.volume = volume_})).id; });
+  }
+  std::string state_of(const SnapshotId& id) {
+    return ask(alice, [&](Scope& scope) { return std::string(must(storage::snapshots::find(scope, id)).wire_state()); });
+  }
+  VolumeId volume_;
+};
+
+TEST_F(HostSyncSnapshotTest, ReachesTheHostAndIsCompletedByItsWord) {
+  host_.copies_at_once = false;
+  const auto id = snapshot();
+
+  round();
+  EXPECT_EQ(state_of(id), "pending");
+  EXPECT_EQ(host_.snapshots.at(id.str()).volume, volume_);
+  host_.copies_at_once = true;
+  round();
+
+  EXPECT_EQ(state_of(id), "completed");
+}
+
+TEST_F(HostSyncSnapshotTest, TheVolumeLeavesTheHostAfterItsPendingSnapshots) {
+  host_.copies_at_once = false;
+  const auto id = snapshot();
+  must(as(alice, [&](Scope& scope) { return storage::volumes::remove(scope, volume_); }));
+
+  round();
+  round();
+  EXPECT_TRUE(host_.volumes.contains(volume_.str()));
+  host_.copies_at_once = true;
+  round();
+  round();
+
+  EXPECT_FALSE(host_.volumes.contains(volume_.str()));
+  EXPECT_EQ(state_of(id), "completed");
+  EXPECT_EQ(number("SELECT count(*) FROM volume"), 0);
+}
+
+TEST_F(HostSyncSnapshotTest, ADeletedSnapshotLeavesTheHostAndThenTheStore) {
+  const auto id = snapshot();
+  round();
+  host_.slow_to_remove = true;
+  must(as(alice, [&](Scope& scope) { return storage::snapshots::remove(scope, id); }));
+
+  round();
+  EXPECT_EQ(number("SELECT count(*) FROM snapshot"), 1);
+  host_.slow_to_remove = false;
+  host_.snapshots.clear();
+  round();
+
+  EXPECT_EQ(number("SELECT count(*) FROM snapshot"), 0);
+  EXPECT_EQ(number("SELECT count(*) FROM wanted WHERE kind = 'snapshot'"), 0);
 }
 
 TEST_F(HostSyncTest, WhatTheHostForgotIsToldAgain) {
