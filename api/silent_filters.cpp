@@ -13,14 +13,11 @@ constexpr std::string_view of_availability_zones[] = {
 };
 
 constexpr std::string_view of_images[] = {
-    "block-device-mapping.snapshot-id",
     "kernel-id",
     "platform",
     "product-code",
     "product-code.type",
     "ramdisk-id",
-    "source-instance-id",
-    "sriov-net-support",
 };
 
 constexpr std::string_view of_instance_status[] = {

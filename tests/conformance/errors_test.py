@@ -15,8 +15,7 @@ from raw_query import Refused, wire
 NEVER = "0" * 17
 
 # Nothing answers with these yet. Only ever remove lines.
-UNUSED = {"invalid_ami_attribute_item_value", "invalid_network_interface_in_use",
-          "volume_modification_size_limit_exceeded"}
+UNUSED = {"invalid_network_interface_in_use", "volume_modification_size_limit_exceeded"}
 
 
 def setUpModule():
@@ -93,6 +92,11 @@ def provocations(w):
         # Images
         ("InvalidAMIName.Malformed", "RegisterImage", dict(Name="a<b", ImageLocation=w.own_image)),
         ("InvalidAMIName.Duplicate", "RegisterImage", dict(Name="own", ImageLocation=w.own_image)),
+        ("InvalidAMIAttributeItemValue", "ModifyImageAttribute", dict(ImageId=w.own_image, LaunchPermission={
+            "Add": [{"UserId": "999999999999"}]})),
+        ("InvalidBlockDeviceMapping", "RegisterImage", dict(Name="rootless", RootDeviceName="/dev/sda1", BlockDeviceMappings=[
+            {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 1}}])),
+        ("InvalidParameterCombination", "ModifyImageAttribute", dict(ImageId=w.own_image)),
         # Volumes
         ("InvalidParameterValue", "CreateVolume", dict(AvailabilityZone=w.zone, Size=0)),
         ("InvalidZone.NotFound", "CreateVolume", dict(AvailabilityZone="us-east-9z", Size=1)),

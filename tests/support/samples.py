@@ -122,6 +122,8 @@ class World:
             "AuthorizeSecurityGroupEgress": dict(GroupId=w.group, IpPermissions=new),
             "AuthorizeSecurityGroupIngress": dict(GroupId=w.group, IpPermissions=new),
             "CreateDefaultVpc": dict(),
+            "CreateImage": dict(InstanceId=w.stopped, Name="made", TagSpecifications=[
+                {"ResourceType": kind, "Tags": [{"Key": "a", "Value": "b"}]} for kind in ("image", "snapshot")]),
             "CreateInternetGateway": dict(),
             "CreateKeyPair": dict(KeyName="new", KeyType="rsa"),
             "CreateRoute": dict(RouteTableId=w.table, DestinationCidrBlock="30.0.0.0/8", GatewayId=w.gateway),
@@ -148,9 +150,12 @@ class World:
             "DeregisterImage": dict(ImageId=w.own_image),
             "DetachInternetGateway": dict(InternetGatewayId=w.quiet_gateway, VpcId=w.quiet_vpc),
             "DetachVolume": dict(VolumeId=w.attached),
+            "DisableImageDeprecation": dict(ImageId=w.own_image),
             "DisassociateAddress": dict(AssociationId=w.address_association),
             "DisassociateRouteTable": dict(AssociationId=w.association),
+            "EnableImageDeprecation": dict(ImageId=w.own_image, DeprecateAt="2030-01-01T00:00:00Z"),
             "ImportKeyPair": dict(KeyName="new", PublicKeyMaterial=PUBLIC_KEY),
+            "ModifyImageAttribute": dict(ImageId=w.own_image, LaunchPermission={"Add": [{"Group": "all"}]}),
             "ModifyInstanceAttribute": dict(InstanceId=w.running, DisableApiTermination={"Value": True}),
             "ModifySecurityGroupRules": dict(GroupId=w.group, SecurityGroupRules=[{
                 "SecurityGroupRuleId": w.rule, "SecurityGroupRule": {
@@ -167,6 +172,7 @@ class World:
             "RebootInstances": dict(InstanceIds=[w.running]),
             "RegisterImage": dict(Name="new", ImageLocation=w.own_image),
             "ReleaseAddress": dict(AllocationId=w.lonely_address),
+            "ResetImageAttribute": dict(ImageId=w.own_image, Attribute="launchPermission"),
             "ResetInstanceAttribute": dict(InstanceId=w.running, Attribute="sourceDestCheck"),
             "ResetNetworkInterfaceAttribute": dict(NetworkInterfaceId=w.interface[0], SourceDestCheck="true"),
             "ReplaceRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=w.gateway),

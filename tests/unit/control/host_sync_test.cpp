@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "ec2/op/CreateImage.h"
+#include "ec2/op/DescribeImages.h"
 #include "storage/snapshots.h"
 #include "storage/volumes.h"
 #include "tests/unit/api/actions/compute_fixture.h"
@@ -182,6 +184,53 @@ TEST_F(HostSyncTest, APushCutInTheMiddleGoesOnWithANewSynchroniser) {
 
   EXPECT_EQ(state(id), "running");
   EXPECT_EQ(host_.instances.size(), 1u);
+}
+
+TEST_F(HostSyncTest, AnImageOfARunningGuestIsMadeWhereverTheSynchroniserIsCut) {
+  for (const int cut : {0, 1, 2, 1000}) {
+    const auto id = run_one();
+    round();
+    round();
+    const auto before = host_.instances.at(id.str());
+    ec2::CreateImageRequest request;
+    request.instance_id = id.str();
+    request.name = "made " + std::to_string(cut);
+    const auto image = *must(call<ec2::CreateImageResult>(alice, "CreateImage", request)).image_id;
+
+    bool was_off = false;
+    for (int step = 0; step < 12; ++step) {
+      host_.puts_until_silent = step % 2 == 0 ? cut : 1000;
+      sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:test");
+      static_cast<void>(sync_->round());
+      EXPECT_EQ(state(id), "running");
+      was_off |= host_.instances.at(id.str()).power == compute::Power::stopped;
+    }
+
+    EXPECT_TRUE(was_off);
+    ec2::DescribeImagesRequest named;
+    named.image_ids = {image};
+    EXPECT_EQ(*must(call<ec2::DescribeImagesResult>(alice, "DescribeImages", named)).images.at(0).state, "available");
+    const auto after = host_.instances.at(id.str());
+    EXPECT_EQ(after.power, compute::Power::running);
+    EXPECT_EQ(after.start_number, before.start_number + 1);
+  }
+}
+
+TEST_F(HostSyncTest, AnImageThatIsBeingMadeIsNotTakenForALostImport) {
+  const auto id = run_one();
+  round();
+  round();
+  host_.copies_at_once = false;
+  ec2::CreateImageRequest request;
+  request.instance_id = id.str();
+  request.name = "slow";
+  request.no_reboot = true;
+  must(call<ec2::CreateImageResult>(alice, "CreateImage", request));
+
+  clock_.advance(std::chrono::minutes(10));
+  round();
+
+  EXPECT_EQ(number("SELECT count(*) FROM image WHERE state = 'pending'"), 1);
 }
 
 TEST_F(HostSyncTest, ATerminatedInstanceLeavesTheHostWithAllThatCameWithIt) {

@@ -97,7 +97,9 @@ TEST_F(ImageAttributes, ImdsSupportCanOnlyBeTurnedOn) {
 TEST_F(ImageAttributes, AnImageIsSharedWithNamedAccounts) {
   const auto id = available();
 
-  must(modify(permission(id, bob.str(), true)));
+  auto named_beside = permission(id, bob.str(), true);
+  named_beside.attribute = "launchPermission";
+  must(modify(named_beside));
 
   EXPECT_TRUE(look(bob, id));
   EXPECT_FALSE(*must(look(bob, id)).public_);
@@ -135,6 +137,9 @@ TEST_F(ImageAttributes, AModificationMustSayOneThingThatThereIs) {
   EXPECT_EQ(modify(permission(id, "nobody", true)).error().code, Code::invalid_ami_attribute_item_value);
   auto two = permission(id, "all", true);
   two.description.emplace().value = "x";
+  EXPECT_EQ(modify(two).error().code, Code::invalid_parameter_combination);
+  two = permission(id, "all", true);
+  two.attribute = "description";
   EXPECT_EQ(modify(two).error().code, Code::invalid_parameter_combination);
   auto group = of(id);
   group.operation_type = "add";
