@@ -135,6 +135,7 @@ std::vector<Action> image_actions();
 std::vector<Action> instance_type_actions();
 std::vector<Action> instance_actions();
 std::vector<Action> volume_actions();
+std::vector<Action> snapshot_actions();
 std::vector<Action> vpc_actions();
 std::vector<Action> subnet_actions();
 std::vector<Action> internet_gateway_actions();

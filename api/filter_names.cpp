@@ -99,6 +99,7 @@ constexpr Meaning meanings[] = {
     {"DescribeSecurityGroups", "ip-permission.prefix-list-id", "IpPermissions.PrefixListIds.PrefixListId"},
     {"DescribeSecurityGroups", "ip-permission.protocol", "IpPermissions.IpProtocol"},
     {"DescribeSecurityGroups", "ip-permission.user-id", "IpPermissions.UserIdGroupPairs.UserId"},
+    {"DescribeSnapshots", "status", "State"},
     {"DescribeSubnets", "ipv6-cidr-block-association.state", "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State"},
     {"DescribeVolumes", "status", "State"},
     {"DescribeVpcs", "cidr", "CidrBlock"},

@@ -22,6 +22,7 @@ constexpr std::string_view page_members[] = {"NextToken", "MaxResults", "DryRun"
 constexpr std::pair<std::string_view, std::string_view> ids_exclude_pages[] = {
     {"DescribeInstances", "InstanceIds"},
     {"DescribeInstanceStatus", "InstanceIds"},
+    {"DescribeSnapshots", "SnapshotIds"},
     {"DescribeVolumes", "VolumeIds"},
     {"DescribeVolumeStatus", "VolumeIds"},
 };

@@ -13,14 +13,11 @@ constexpr std::string_view of_availability_zones[] = {
 };
 
 constexpr std::string_view of_images[] = {
-    "block-device-mapping.snapshot-id",
     "kernel-id",
     "platform",
     "product-code",
     "product-code.type",
     "ramdisk-id",
-    "source-instance-id",
-    "sriov-net-support",
 };
 
 constexpr std::string_view of_instance_status[] = {
@@ -112,6 +109,11 @@ constexpr std::string_view of_security_groups[] = {
     "ip-permission.prefix-list-id",
 };
 
+constexpr std::string_view of_snapshots[] = {
+    "owner-alias",
+    "transfer-type",
+};
+
 constexpr std::string_view of_subnets[] = {
     "customer-owned-ipv4-pool",
     "enable-lni-at-device-index",
@@ -152,6 +154,7 @@ constexpr Silence silences[] = {
     {"DescribeNetworkInterfaces", of_network_interfaces},
     {"DescribeRouteTables", of_route_tables},
     {"DescribeSecurityGroups", of_security_groups},
+    {"DescribeSnapshots", of_snapshots},
     {"DescribeSubnets", of_subnets},
     {"DescribeVolumeStatus", of_volume_status},
     {"DescribeVolumes", of_volumes},

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/json_values.h"
+#include "storage/snapshots.h"
 
 namespace virga::storage {
 
@@ -141,6 +142,7 @@ Result<Modification> begin(Scope& scope, const VolumeId& volume_id, const Change
   TRY_VOID(take_room(scope, volume, made.target.size_gib - made.original.size_gib));
   write(scope, made);
   scope.record(volume.id.str(), journal_of(made.original), journal_of(made.target));
+  snapshots::follow_growth(scope, volume.id, made.target.size_gib);
   scope.touch(DocumentKind::volume, volume.id.str());
   return made;
 }

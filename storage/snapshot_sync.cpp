@@ -20,14 +20,18 @@ struct SnapshotRow {
   std::string state;
   std::string problem;
   std::optional<std::int64_t> failing_since_ms;
+  std::int64_t done_bytes = 0;
+  std::int64_t total_bytes = 0;
 };
 
 std::optional<SnapshotRow> find_row(store::Transaction& tx, const SnapshotId& snapshot) {
   return tx.one(
-      "SELECT account, volume, host, state, problem, failing_since_ms FROM snapshot WHERE id = ?",
+      "SELECT account, volume, host, state, problem, failing_since_ms, done_bytes, total_bytes FROM snapshot"
+      " WHERE id = ?",
       [](store::Row& row) {
-        return SnapshotRow{AccountId::trusted(row.text(0)), row.id<VolumeId>(1), row.text(2), row.text(3), row.text(4),
-                           row.optional_integer(5)};
+        return SnapshotRow{
+            AccountId::trusted(row.text(0)), row.id<VolumeId>(1), row.text(2),   row.text(3), row.text(4),
+            row.optional_integer(5),         row.integer(6),      row.integer(7)};
       },
       snapshot);
 }
@@ -47,11 +51,17 @@ void complete(Scope& scope, const SnapshotRow& row, const ObservedSnapshot& obse
   settle(scope, observed.id, row, "completed");
 }
 
-void note_progress(Scope& scope, const ObservedSnapshot& observed) {
+double share(double done, double total) { return total > 0 ? done / total : 0; }
+
+/// A copy that begins again and again, and comes no further, does not count as going on.
+void note_progress(Scope& scope, const SnapshotRow& row, const ObservedSnapshot& observed) {
+  const auto before = share(static_cast<double>(row.done_bytes), static_cast<double>(row.total_bytes));
+  const auto now = share(static_cast<double>(observed.done_bytes), static_cast<double>(observed.total_bytes));
+  if (now <= before) return;
   scope.tx.execute(
       "UPDATE snapshot SET problem = '', failing_since_ms = NULL, done_bytes = ?, total_bytes = ?"
-      " WHERE account = ? AND id = ? AND (done_bytes <> ? OR total_bytes <> ? OR failing_since_ms IS NOT NULL)",
-      observed.done_bytes, observed.total_bytes, scope.account, observed.id, observed.done_bytes, observed.total_bytes);
+      " WHERE account = ? AND id = ?",
+      observed.done_bytes, observed.total_bytes, scope.account, observed.id);
 }
 
 void note_failure(Scope& scope, const SnapshotRow& row, const ObservedSnapshot& observed) {
@@ -79,8 +89,9 @@ std::optional<std::string> host_of_snapshot(store::Transaction& tx, const Snapsh
 }
 
 std::optional<WantedSnapshot> wanted_snapshot(store::Transaction& tx, const SnapshotId& snapshot) {
+  // One that was completed names no volume: a host that has lost it must not make it anew, of another moment.
   return tx.one(
-      "SELECT id, volume, size_gib FROM snapshot WHERE id = ? AND" VIRGA_WANTED_SNAPSHOT,
+      "SELECT id, iif(state = 'pending', volume, NULL), size_gib FROM snapshot WHERE id = ? AND" VIRGA_WANTED_SNAPSHOT,
       [](store::Row& row) {
         return WantedSnapshot{.id = row.id<SnapshotId>(0),
                               .generation = 0,
@@ -105,8 +116,8 @@ Result<void> observe_snapshot(Scope& scope, const std::string& host, const Obser
     complete(own, *row, observed);
   } else if (!observed.problem.empty()) {
     note_failure(own, *row, observed);
-  } else if (observed.total_bytes != 0) {
-    note_progress(own, observed);
+  } else {
+    note_progress(own, *row, observed);
   }
   return {};
 }

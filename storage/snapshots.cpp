@@ -109,6 +109,16 @@ void stop_waiting(Scope& scope, const InstanceId& instance) {
   }
 }
 
+void follow_growth(Scope& scope, const VolumeId& volume, int size_gib) {
+  const auto behind = scope.tx.all(
+      "SELECT id FROM snapshot WHERE account = ? AND volume = ? AND state = 'pending' AND size_gib < ?",
+      [](store::Row& row) { return row.id<SnapshotId>(0); }, scope.account, volume, size_gib);
+  for (const auto& id : behind) {
+    scope.tx.execute("UPDATE snapshot SET size_gib = ? WHERE account = ? AND id = ?", size_gib, scope.account, id);
+    scope.touch(DocumentKind::snapshot, id.str());
+  }
+}
+
 Result<Snapshot> find(Scope& scope, const SnapshotId& id) {
   auto found = scope.tx.one(VIRGA_SNAPSHOT_COLUMNS "AND account = ? AND id = ?", from_row, scope.account, id);
   if (!found) return fail(id.not_found());

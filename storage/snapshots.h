@@ -54,6 +54,8 @@ struct CreateRequest {
 Result<Snapshot> create(Scope& scope, const CreateRequest& request);
 /// The instance's guest is off: what waits for that may begin.
 void stop_waiting(Scope& scope, const InstanceId& instance);
+/// The volume is to be larger: what is being copied from it may be so already, and says so.
+void follow_growth(Scope& scope, const VolumeId& volume, int size_gib);
 /// Errors: InvalidSnapshot.NotFound.
 Result<Snapshot> find(Scope& scope, const SnapshotId& id);
 /// The same, and usable for a volume. Errors: IncorrectState.

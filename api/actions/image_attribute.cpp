@@ -121,28 +121,46 @@ Result<void> modify_named(Scope& scope, const ImageId& id, const ec2::ModifyImag
   return require_v2(scope, id, *request.value);
 }
 
+/// The attributes that have a member of their own in the request.
+std::vector<std::string_view> structured(const ec2::ModifyImageAttributeRequest& request) {
+  std::vector<std::string_view> names;
+  if (request.description) names.push_back("description");
+  if (request.imds_support) names.push_back("imdsSupport");
+  if (request.launch_permission) names.push_back("launchPermission");
+  return names;
+}
+
+/// One attribute, in its own member or by name; a name beside the member must be its own.
+Result<void> check_one_attribute(const ec2::ModifyImageAttributeRequest& request) {
+  const auto names = structured(request);
+  const bool lists = request.operation_type || !request.user_ids.empty() || !request.user_groups.empty();
+  if (names.empty() && !request.attribute && !request.value && !lists)
+    return fail(Code::invalid_parameter_combination, "No attributes specified.");
+  if (names.empty() && !request.attribute && request.value)
+    return fail(Code::missing_parameter, "The request must contain the parameter Attribute");
+  const bool other =
+      !names.empty() && (request.value || lists || request.attribute.value_or(std::string(names[0])) != names[0]);
+  if (names.size() > 1 || other)
+    return fail(Code::invalid_parameter_combination, "Only one attribute can be modified at a time.");
+  return {};
+}
+
 Result<ec2::NoOutput> modify_attribute(Call& call, const ec2::ModifyImageAttributeRequest& request) {
   auto& scope = call.scope();
   const auto id = TRY(ImageId::parse(request.image_id.value_or("")));
   TRY_VOID(images::find_own(scope, id));
-  const bool lists = request.operation_type || !request.user_ids.empty() || !request.user_groups.empty();
-  const bool older = request.attribute || request.value || lists;
-  const int given = int(older) + int(request.description.has_value()) + int(request.launch_permission.has_value()) +
-                    int(request.imds_support.has_value());
-  if (given != 1)
-    return fail(Code::invalid_parameter_combination,
-                given == 0 ? "No attributes specified." : "Only one attribute can be modified at a time.");
-  if (older) {
-    if (!request.attribute && request.value)
-      return fail(Code::missing_parameter, "The request must contain the parameter Attribute");
+  TRY_VOID(check_one_attribute(request));
+  if (request.description) {
+    TRY_VOID(images::set_description(scope, id, request.description->value.value_or("")));
+  } else if (request.imds_support) {
+    TRY_VOID(require_v2(scope, id, request.imds_support->value.value_or("")));
+  } else if (request.launch_permission) {
+    TRY_VOID(change_permissions(scope, id, {request.launch_permission->add, request.launch_permission->remove}));
+  } else {
     auto named = request;
     if (!named.attribute) named.attribute = "launchPermission";
     TRY_VOID(modify_named(scope, id, named));
   }
-  if (request.description) TRY_VOID(images::set_description(scope, id, request.description->value.value_or("")));
-  if (request.imds_support) TRY_VOID(require_v2(scope, id, request.imds_support->value.value_or("")));
-  if (request.launch_permission)
-    TRY_VOID(change_permissions(scope, id, {request.launch_permission->add, request.launch_permission->remove}));
   return ec2::NoOutput{};
 }
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "api/action.h"
 #include "api/actions/network_shapes.h"
 #include "api/actions/security_group_changes.h"
@@ -74,27 +76,42 @@ Result<ec2::DeleteSecurityGroupResult> delete_group(Call& call, const ec2::Delet
   return response;
 }
 
-/// The permissions of a request: the list, or the one that the flat members spell out.
+/// A group as source without protocol and ports: everything of TCP, UDP and ICMP from it.
+std::vector<ec2::IpPermission> all_from(const ec2::UserIdGroupPair& pair) {
+  std::vector<ec2::IpPermission> permissions;
+  for (const auto& [protocol, first, last] : {std::tuple{"tcp", 0, 65535}, {"udp", 0, 65535}, {"icmp", -1, -1}}) {
+    auto& permission = permissions.emplace_back();
+    permission.ip_protocol = protocol;
+    permission.from_port = first;
+    permission.to_port = last;
+    permission.user_id_group_pairs = {pair};
+  }
+  return permissions;
+}
+
+/// The permissions of a request: the list, or those that the flat members spell out.
 template <class Request>
 Result<std::vector<ec2::IpPermission>> ingress_permissions(const Request& request) {
-  const bool flat = request.ip_protocol || request.from_port || request.to_port || request.cidr_ip ||
-                    request.source_security_group_name || request.source_security_group_owner_id;
-  if (!flat) return request.ip_permissions;
+  const bool ports = request.ip_protocol || request.from_port || request.to_port;
+  if (!ports && !request.cidr_ip && !request.source_security_group_name && !request.source_security_group_owner_id)
+    return request.ip_permissions;
   if (!request.ip_permissions.empty())
     return fail(Code::invalid_parameter_combination,
                 "ipPermissions may not be given together with a rule's own members.");
   if (request.cidr_ip && request.source_security_group_name)
     return fail(Code::invalid_parameter_combination, "Only one of cidrIp and sourceSecurityGroupName may be given.");
+  if (request.source_security_group_owner_id && !request.source_security_group_name)
+    return fail(Code::missing_parameter, "The request must contain the parameter sourceSecurityGroupName");
+  ec2::UserIdGroupPair pair;
+  pair.group_name = request.source_security_group_name;
+  pair.user_id = request.source_security_group_owner_id;
+  if (pair.group_name && !ports) return all_from(pair);
   ec2::IpPermission permission;
   permission.ip_protocol = request.ip_protocol;
   permission.from_port = request.from_port;
   permission.to_port = request.to_port;
   if (request.cidr_ip) permission.ip_ranges.emplace_back().cidr_ip = request.cidr_ip;
-  if (request.source_security_group_name) {
-    auto& pair = permission.user_id_group_pairs.emplace_back();
-    pair.group_name = request.source_security_group_name;
-    pair.user_id = request.source_security_group_owner_id;
-  }
+  if (pair.group_name) permission.user_id_group_pairs = {pair};
   return std::vector{std::move(permission)};
 }
 

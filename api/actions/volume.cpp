@@ -1,9 +1,10 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "api/actions/ids.h"
 #include "api/actions/volume_rows.h"
 #include "api/workflows/attach_volume.h"
-#include "api/workflows/block_devices.h"
 #include "api/workflows/tag_specifications.h"
 #include "ec2/op/AttachVolume.h"
 #include "ec2/op/CreateVolume.h"
@@ -11,6 +12,7 @@
 #include "ec2/op/DescribeVolumes.h"
 #include "ec2/op/DetachVolume.h"
 #include "network/zones.h"
+#include "storage/snapshots.h"
 
 namespace virga::api {
 
@@ -31,7 +33,7 @@ ec2::Volume to_ec2(const storage::Volume& volume, const tags::Tags& tags, const 
   ec2::Volume view;
   view.volume_id = volume.id.str();
   view.size = volume.size_gib;
-  view.snapshot_id = "";
+  view.snapshot_id = volume.snapshot.str();
   view.availability_zone = volume.zone;
   if (const auto zone = network::zone_by_name(config, volume.zone)) view.availability_zone_id = zone->id;
   view.state = std::string(volume.wire_state());
@@ -62,17 +64,33 @@ Result<std::string> zone_of(Call& call, const ec2::CreateVolumeRequest& request)
   return zone->name;
 }
 
+/// The snapshot that the volume is to begin with, which its size must do for. Nothing: an empty volume.
+Result<std::optional<storage::Snapshot>> base_of(Scope& scope, const ec2::CreateVolumeRequest& request) {
+  if (!request.snapshot_id || request.snapshot_id->empty()) return std::nullopt;
+  const auto id = TRY(SnapshotId::parse(*request.snapshot_id));
+  auto snapshot = TRY(storage::snapshots::find_completed(scope, id));
+  if (request.size && *request.size < snapshot.size_gib)
+    return fail(Code::invalid_parameter_value,
+                fmt::format("Volume of {}GiB is smaller than snapshot '{}', expect size >= {}GiB", *request.size,
+                            id.str(), snapshot.size_gib));
+  return snapshot;
+}
+
 Result<ec2::Volume> create_volume(Call& call, const ec2::CreateVolumeRequest& request) {
   const auto zone = TRY(zone_of(call, request));
-  TRY_VOID(refuse_snapshot(request.snapshot_id));
-  if (!request.size) return fail(Code::missing_parameter, "The request must contain the parameter size or snapshotId");
-  const auto shape = TRY(storage::check_shape({.size_gib = *request.size,
+  const auto base = TRY(base_of(call.scope(), request));
+  if (!request.size && !base)
+    return fail(Code::missing_parameter, "The request must contain the parameter size or snapshotId");
+  const auto shape = TRY(storage::check_shape({.size_gib = request.size ? *request.size : base->size_gib,
                                                .type = request.volume_type.value_or(""),
                                                .iops = request.iops,
                                                .throughput = request.throughput}));
   const auto tags = TRY(tags_for(request.tag_specifications, VolumeId::resource_type));
-  const auto volume = TRY(
-      storage::volumes::create(call.scope(), {.shape = shape, .zone = zone, .host = std::nullopt, .image_bytes = {}}));
+  const auto volume = TRY(storage::volumes::create(
+      call.scope(), {.shape = shape,
+                     .zone = zone,
+                     .host = base ? std::optional(base->host) : std::nullopt,  // it lies on the snapshot's file
+                     .snapshot = base ? base->id : SnapshotId()}));
   TRY_VOID(tags::put(call.scope(), volume.id.str(), tags));
   return to_ec2(volume, tags, call.config());
 }

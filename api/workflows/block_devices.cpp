@@ -118,12 +118,6 @@ class Merge {
 
 }  // namespace
 
-Result<void> refuse_snapshot(const std::optional<std::string>& snapshot_id) {
-  if (!snapshot_id || snapshot_id->empty()) return {};
-  const auto id = TRY(SnapshotId::parse(*snapshot_id));
-  return fail(id.not_found());
-}
-
 Result<std::vector<storage::ImageMapping>> merge_mappings(Scope& scope, const MappingWish& wish) {
   Merge merge(scope, wish);
   for (const auto& request : wish.requested) TRY_VOID(merge.apply(request));

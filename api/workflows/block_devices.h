@@ -37,8 +37,4 @@ struct MappingWish {
 /// present changes what it says; NoDevice leaves the device out; any other device is new. Errors: as above.
 Result<std::vector<storage::ImageMapping>> merge_mappings(Scope& scope, const MappingWish& wish);
 
-/// A mapping of a snapshot names nothing: CreateVolume has no use for snapshots yet.
-/// Errors: InvalidSnapshot.NotFound, InvalidSnapshotID.Malformed.
-Result<void> refuse_snapshot(const std::optional<std::string>& snapshot_id);
-
 }  // namespace virga::api

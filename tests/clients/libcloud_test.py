@@ -12,6 +12,7 @@ from harness import wait_for
 
 try:
     import libcloud.compute.types
+    from libcloud.compute.types import VolumeSnapshotState as snapshot_states
     from libcloud.compute.drivers import ec2 as libcloud_ec2
 except ImportError:
     libcloud = None
@@ -77,6 +78,7 @@ class Story(unittest.TestCase):
         self.wait_volume(volume, "available")
         self.assertTrue(driver.attach_volume(node, volume, "/dev/sdf"))
         self.wait_volume(volume, "in-use")
+        self.image_and_back(node, volume, size, subnet, group)
 
         address = driver.ex_allocate_address(domain="vpc")
         driver.ex_associate_address_with_node(node, address, domain="vpc")
@@ -103,6 +105,29 @@ class Story(unittest.TestCase):
         self.assertTrue(driver.delete_key_pair(key))
         self.assertEqual({n.id for n in driver.ex_list_networks()}, before)
         self.assertEqual(driver.list_volumes(), [])
+
+    def image_and_back(self, node, volume, size, subnet, group):
+        """A snapshot of the volume, an image of the node, a node launched from it; all of it goes again."""
+        driver = self.driver
+        snapshot = driver.create_volume_snapshot(volume, name="libcloud")
+        available = lambda: self.only(driver.list_snapshots(snapshot=snapshot)).state == snapshot_states.AVAILABLE
+        wait_for("snapshot completed", available)
+        image = driver.create_image(node, "libcloud")
+        wait_for("image available", lambda: self.only(driver.list_images(ex_image_ids=[image.id])).extra["state"] == "available")
+        launched = driver.create_node("launched", size, image, ex_subnet=subnet, ex_security_group_ids=[group])
+        self.wait_node(launched, libcloud.compute.types.NodeState.RUNNING)
+        self.assertTrue(driver.destroy_node(launched))
+        self.wait_node(launched, libcloud.compute.types.NodeState.TERMINATED)
+        mappings = self.only(driver.list_images(ex_image_ids=[image.id])).extra["block_device_mapping"]
+        self.assertTrue(driver.delete_image(image))
+        left = driver.list_snapshots()
+        self.assertEqual({s.id for s in left}, {snapshot.id, *(m["ebs"]["snapshot_id"] for m in mappings)})
+        for each in left:
+            self.assertTrue(driver.destroy_volume_snapshot(each))
+        # The second volume of the image came with the node and outlives it.
+        for each in [v for v in driver.list_volumes() if v.extra["state"] == "available"]:
+            self.assertTrue(driver.destroy_volume(each))
+        self.assertEqual(driver.list_snapshots(), [])
 
     def test_refusals_arrive_with_their_code(self):
         with self.assertRaisesRegex(Exception, "InvalidInstanceID.NotFound"):

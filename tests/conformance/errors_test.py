@@ -14,9 +14,8 @@ from raw_query import Refused, wire
 
 NEVER = "0" * 17
 
-# Nothing answers with these yet; snapshots and shared images bring them. Only ever remove lines.
-UNUSED = {"invalid_ami_attribute_item_value", "invalid_network_interface_in_use", "invalid_snapshot_in_use",
-          "snapshot_limit_exceeded", "volume_modification_size_limit_exceeded"}
+# Nothing answers with these yet. Only ever remove lines.
+UNUSED = {"invalid_network_interface_in_use", "volume_modification_size_limit_exceeded"}
 
 
 def setUpModule():
@@ -44,6 +43,7 @@ def by_id(w):
             ("instance", "i-", "StartInstances", "InstanceIds", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"),
             ("image", "ami-", "DescribeImages", "ImageIds", "InvalidAMIID.NotFound", "InvalidAMIID.Malformed"),
             ("volume", "vol-", "DeleteVolume", "VolumeId", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed"),
+            ("snapshot", "snap-", "DeleteSnapshot", "SnapshotId", "InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"),
             ("vpc", "vpc-", "DeleteVpc", "VpcId", "InvalidVpcID.NotFound", "InvalidVpcID.Malformed"),
             ("subnet", "subnet-", "DeleteSubnet", "SubnetId", "InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed"),
             ("gateway", "igw-", "DeleteInternetGateway", "InternetGatewayId", "InvalidInternetGatewayID.NotFound",
@@ -94,6 +94,11 @@ def provocations(w):
         # Images
         ("InvalidAMIName.Malformed", "RegisterImage", dict(Name="a<b", ImageLocation=w.own_image)),
         ("InvalidAMIName.Duplicate", "RegisterImage", dict(Name="own", ImageLocation=w.own_image)),
+        ("InvalidAMIAttributeItemValue", "ModifyImageAttribute", dict(ImageId=w.own_image, LaunchPermission={
+            "Add": [{"UserId": "999999999999"}]})),
+        ("InvalidBlockDeviceMapping", "RegisterImage", dict(Name="rootless", RootDeviceName="/dev/sda1", BlockDeviceMappings=[
+            {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 1}}])),
+        ("InvalidParameterCombination", "ModifyImageAttribute", dict(ImageId=w.own_image)),
         # Volumes
         ("InvalidParameterValue", "CreateVolume", dict(AvailabilityZone=w.zone, Size=0)),
         ("InvalidZone.NotFound", "CreateVolume", dict(AvailabilityZone="us-east-9z", Size=1)),
@@ -105,6 +110,11 @@ def provocations(w):
         ("OperationNotPermitted", "DetachVolume", dict(VolumeId=w.ec2.describe_volumes(Filters=[
             {"Name": "attachment.instance-id", "Values": [w.running]},
             {"Name": "attachment.delete-on-termination", "Values": ["true"]}])["Volumes"][0]["VolumeId"])),
+        # Snapshots
+        ("InvalidVolume.NotFound", "CreateSnapshot", dict(VolumeId="vol-" + NEVER)),
+        ("InvalidUserID.Malformed", "DescribeSnapshots", dict(OwnerIds=["12"])),
+        ("InvalidParameterCombination", "DescribeSnapshots", dict(SnapshotIds=[w.snapshot], MaxResults=5)),
+        ("InvalidParameterValue", "CreateSnapshot", dict(VolumeId=w.volume, Description="d" * 256)),
         # VPCs, gateways, routes
         ("InvalidVpc.Range", "CreateVpc", dict(CidrBlock="10.0.0.0/8")),
         ("InvalidSubnet.Range", "CreateSubnet", dict(VpcId=w.vpc, CidrBlock="10.9.0.0/24")),

@@ -69,7 +69,10 @@ def enrich(w):
     ec2.authorize_security_group_egress(GroupId=w.lonely_group, IpPermissions=[
         {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 9, "UserIdGroupPairs": [{"GroupId": w.group}],
          "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}])
-    ec2.register_image(Name="copy", ImageLocation=w.own_image, Description="a copy")
+    ec2.register_image(Name="copy", ImageLocation=w.own_image, Description="a copy", SriovNetSupport="simple")
+    made = ec2.create_image(InstanceId=w.stopped, Name="made")["ImageId"]
+    wait_for("the image", lambda: ec2.describe_images(ImageIds=[made])["Images"][0]["State"] == "available", 120)
+    ec2.create_volume(AvailabilityZone=w.zone, SnapshotId=w.snapshot)
     ec2.modify_vpc_attribute(VpcId=w.vpc, EnableDnsHostnames={"Value": True})  # public addresses have names then
     if "ModifyVolume" in table:
         ec2.modify_volume(VolumeId=w.attached, Size=2)

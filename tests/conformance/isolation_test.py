@@ -23,11 +23,14 @@ def setUpModule():
     tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
     group = ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc)["GroupId"]
     rule = ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    harness.wait_for("the volume", lambda: ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["State"] == "available")
     theirs = {
         "vpc": vpc, "subnet": subnet, "instance": instance["InstanceId"], "table": tables[0]["RouteTableId"], "group": group,
         "rule": rule["SecurityGroupRules"][0]["SecurityGroupRuleId"],
         "gateway": ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"],
-        "volume": ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"],
+        "volume": volume,
+        "snapshot": ec2.create_snapshot(VolumeId=volume)["SnapshotId"],
         "image": virga.run("image", "import", os.path.join(virga.home, "image.raw"), "--name", "private", "--private").stdout.strip(),
         "key": ec2.create_key_pair(KeyName="k")["KeyPairId"],
         "address": ec2.allocate_address(Domain="vpc")["AllocationId"],
@@ -75,6 +78,11 @@ def calls(ids):
         ("volume", "describe_volumes_modifications", dict(VolumeIds=[i["volume"]])),
         ("volume", "describe_volume_status", dict(VolumeIds=[i["volume"]])),
         ("volume", "describe_volume_attribute", dict(VolumeId=i["volume"], Attribute="autoEnableIO")),
+        ("volume", "create_snapshot", dict(VolumeId=i["volume"])),
+        ("snapshot", "describe_snapshots", dict(SnapshotIds=[i["snapshot"]])),
+        ("snapshot", "delete_snapshot", dict(SnapshotId=i["snapshot"])),
+        ("snapshot", "create_volume", dict(SnapshotId=i["snapshot"], AvailabilityZone="us-east-1a")),
+        ("snapshot", "create_tags", dict(Resources=[i["snapshot"]], Tags=[{"Key": "a", "Value": "b"}])),
         ("vpc", "describe_vpcs", dict(VpcIds=[i["vpc"]])),
         ("vpc", "delete_vpc", dict(VpcId=i["vpc"])),
         ("vpc", "describe_vpc_attribute", dict(VpcId=i["vpc"], Attribute="enableDnsSupport")),
@@ -99,6 +107,14 @@ def calls(ids):
         ("rule", "describe_security_group_rules", dict(SecurityGroupRuleIds=[i["rule"]])),
         ("image", "describe_images", dict(ImageIds=[i["image"]])),
         ("image", "run_instances", dict(ImageId=i["image"], MinCount=1, MaxCount=1)),
+        ("image", "register_image", dict(Name="stolen", ImageLocation=i["image"])),
+        ("image", "deregister_image", dict(ImageId=i["image"])),
+        ("image", "describe_image_attribute", dict(ImageId=i["image"], Attribute="launchPermission")),
+        ("image", "modify_image_attribute", dict(ImageId=i["image"], Description={"Value": "x"})),
+        ("image", "reset_image_attribute", dict(ImageId=i["image"], Attribute="launchPermission")),
+        ("image", "enable_image_deprecation", dict(ImageId=i["image"], DeprecateAt="2030-01-01T00:00:00Z")),
+        ("image", "disable_image_deprecation", dict(ImageId=i["image"])),
+        ("instance", "create_image", dict(InstanceId=i["instance"], Name="stolen")),
         ("key", "describe_key_pairs", dict(KeyPairIds=[i["key"]])),
         ("address", "describe_addresses", dict(AllocationIds=[i["address"]])),
         ("address", "describe_addresses_attribute", dict(AllocationIds=[i["address"]], Attribute="domain-name")),
@@ -133,7 +149,8 @@ class ForeignIds(unittest.TestCase):
 
     def test_Threat_B05_lists_and_filters_show_nothing_foreign(self):
         mine = stranger.client()
-        for operation in ("describe_instances", "describe_volumes", "describe_vpcs", "describe_subnets", "describe_key_pairs",
+        for operation in ("describe_instances", "describe_volumes", "describe_snapshots", "describe_vpcs", "describe_subnets",
+                          "describe_key_pairs",
                           "describe_internet_gateways", "describe_route_tables", "describe_security_groups",
                           "describe_security_group_rules", "describe_images", "describe_addresses", "describe_tags",
                           "describe_volume_status", "describe_volumes_modifications", "describe_network_interfaces",

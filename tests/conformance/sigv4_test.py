@@ -11,6 +11,7 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import harness
 import sigv4
+import strict_xml
 from sigv4 import FORM, Line, Signer, now
 
 VERSION = {"ec2": "2016-11-15", "sts": "2011-06-15"}
@@ -37,7 +38,15 @@ class SigV4(unittest.TestCase):
         got = line(request)
         with self.subTest(what or (request.method, request.query[:200])):
             self.assertEqual(got[:2], (status, code), got[2])
+            self.expect_of_the_model(got[0], got[2])
         return got[2]
+
+    def expect_of_the_model(self, status, body):
+        """Refusals have one form for each service, and so has the one answer of STS."""
+        if strict_xml.STS_NAMESPACE[1:-1] in body:
+            strict_xml.check_identity(status, body)
+        elif body.startswith("<") and status >= 300 and "<ErrorResponse" not in body:
+            strict_xml.check("an answer", status, body)
 
     def expect_served(self, request, what=None):
         self.assertIn("us-east-1", self.expect(request, 200, None, what))

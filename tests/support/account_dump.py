@@ -6,7 +6,7 @@ LISTS = (("describe_vpcs", "Vpcs"), ("describe_subnets", "Subnets"), ("describe_
          ("describe_security_group_rules", "SecurityGroupRules"), ("describe_network_acls", "NetworkAcls"),
          ("describe_dhcp_options", "DhcpOptions"), ("describe_network_interfaces", "NetworkInterfaces"),
          ("describe_key_pairs", "KeyPairs"), ("describe_volumes", "Volumes"), ("describe_images", "Images"),
-         ("describe_addresses", "Addresses"))
+         ("describe_addresses", "Addresses"), ("describe_snapshots", "Snapshots"))
 
 
 def account_dump(ec2):

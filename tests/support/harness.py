@@ -303,7 +303,7 @@ class Installation:
                         any(self.home.encode() in w for w in words):
                     found["processes"].append(int(pid))
         for folder, _, files in os.walk(os.path.join(self.home, "state", "host")):
-            found["files"] += [os.path.join(folder, f) for f in files if f.startswith(("vol-", "i-", "vpc-"))]
+            found["files"] += [os.path.join(folder, f) for f in files if f.startswith(("vol-", "snap-", "i-", "vpc-"))]
         return found
 
     def assert_clean(self, test, seconds=30):

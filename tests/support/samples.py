@@ -47,6 +47,7 @@ class World:
             ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"] for _ in range(2))
         for volume in (self.volume, self.attached):
             wait_for("the volume", lambda: self.volume_of(volume)["State"] == "available")
+        self.snapshot = self.take_snapshot(self.attached)
         ec2.attach_volume(VolumeId=self.attached, InstanceId=self.running, Device="/dev/sdf")
         wait_for("the attachment", lambda: self.volume_of(self.attached)["Attachments"][0]["State"] == "attached")
         self.address, self.lonely_address = (ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2))
@@ -102,6 +103,12 @@ class World:
     def volume_of(self, volume):
         return self.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
 
+    def take_snapshot(self, volume):
+        snapshot = self.ec2.create_snapshot(VolumeId=volume, Description="d")["SnapshotId"]
+        wait_for("the snapshot", lambda: self.ec2.describe_snapshots(
+            SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed")
+        return snapshot
+
     def samples(self):
         """Action -> arguments as boto3 takes them."""
         w = self
@@ -115,11 +122,15 @@ class World:
             "AuthorizeSecurityGroupEgress": dict(GroupId=w.group, IpPermissions=new),
             "AuthorizeSecurityGroupIngress": dict(GroupId=w.group, IpPermissions=new),
             "CreateDefaultVpc": dict(),
+            "CreateImage": dict(InstanceId=w.stopped, Name="made", TagSpecifications=[
+                {"ResourceType": kind, "Tags": [{"Key": "a", "Value": "b"}]} for kind in ("image", "snapshot")]),
             "CreateInternetGateway": dict(),
             "CreateKeyPair": dict(KeyName="new", KeyType="rsa"),
             "CreateRoute": dict(RouteTableId=w.table, DestinationCidrBlock="30.0.0.0/8", GatewayId=w.gateway),
             "CreateRouteTable": dict(VpcId=w.vpc, ClientToken="token"),
             "CreateSecurityGroup": dict(GroupName="new", Description="d", VpcId=w.vpc),
+            "CreateSnapshot": dict(VolumeId=w.volume, Description="new", TagSpecifications=[
+                {"ResourceType": "snapshot", "Tags": [{"Key": "a", "Value": "b"}]}]),
             "CreateSubnet": dict(VpcId=w.vpc, CidrBlock="10.1.9.0/24"),
             "CreateTags": dict(Resources=[w.vpc, w.running], Tags=[{"Key": "new", "Value": "tag"}]),
             "CreateVolume": dict(AvailabilityZone=w.zone, Size=1, ClientToken="token"),
@@ -131,6 +142,7 @@ class World:
             "DeleteRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8"),
             "DeleteRouteTable": dict(RouteTableId=w.lonely_table),
             "DeleteSecurityGroup": dict(GroupId=w.lonely_group),
+            "DeleteSnapshot": dict(SnapshotId=w.snapshot),
             "DeleteSubnet": dict(SubnetId=w.lonely_subnet),
             "DeleteTags": dict(Resources=[w.vpc], Tags=[{"Key": "a"}]),
             "DeleteVolume": dict(VolumeId=w.volume),
@@ -138,9 +150,12 @@ class World:
             "DeregisterImage": dict(ImageId=w.own_image),
             "DetachInternetGateway": dict(InternetGatewayId=w.quiet_gateway, VpcId=w.quiet_vpc),
             "DetachVolume": dict(VolumeId=w.attached),
+            "DisableImageDeprecation": dict(ImageId=w.own_image),
             "DisassociateAddress": dict(AssociationId=w.address_association),
             "DisassociateRouteTable": dict(AssociationId=w.association),
+            "EnableImageDeprecation": dict(ImageId=w.own_image, DeprecateAt="2030-01-01T00:00:00Z"),
             "ImportKeyPair": dict(KeyName="new", PublicKeyMaterial=PUBLIC_KEY),
+            "ModifyImageAttribute": dict(ImageId=w.own_image, LaunchPermission={"Add": [{"Group": "all"}]}),
             "ModifyInstanceAttribute": dict(InstanceId=w.running, DisableApiTermination={"Value": True}),
             "ModifySecurityGroupRules": dict(GroupId=w.group, SecurityGroupRules=[{
                 "SecurityGroupRuleId": w.rule, "SecurityGroupRule": {
@@ -157,6 +172,7 @@ class World:
             "RebootInstances": dict(InstanceIds=[w.running]),
             "RegisterImage": dict(Name="new", ImageLocation=w.own_image),
             "ReleaseAddress": dict(AllocationId=w.lonely_address),
+            "ResetImageAttribute": dict(ImageId=w.own_image, Attribute="launchPermission"),
             "ResetInstanceAttribute": dict(InstanceId=w.running, Attribute="sourceDestCheck"),
             "ResetNetworkInterfaceAttribute": dict(NetworkInterfaceId=w.interface[0], SourceDestCheck="true"),
             "ReplaceRoute": dict(RouteTableId=w.table, DestinationCidrBlock="20.0.0.0/8", GatewayId=w.gateway),

@@ -2,6 +2,10 @@
 
 #include <map>
 
+#include "ec2/op/CreateImage.h"
+#include "ec2/op/DescribeImages.h"
+#include "storage/snapshots.h"
+#include "storage/volumes.h"
 #include "tests/unit/api/actions/compute_fixture.h"
 
 namespace virga::control {
@@ -182,6 +186,53 @@ TEST_F(HostSyncTest, APushCutInTheMiddleGoesOnWithANewSynchroniser) {
   EXPECT_EQ(host_.instances.size(), 1u);
 }
 
+TEST_F(HostSyncTest, AnImageOfARunningGuestIsMadeWhereverTheSynchroniserIsCut) {
+  for (const int cut : {0, 1, 2, 1000}) {
+    const auto id = run_one();
+    round();
+    round();
+    const auto before = host_.instances.at(id.str());
+    ec2::CreateImageRequest request;
+    request.instance_id = id.str();
+    request.name = "made " + std::to_string(cut);
+    const auto image = *must(call<ec2::CreateImageResult>(alice, "CreateImage", request)).image_id;
+
+    bool was_off = false;
+    for (int step = 0; step < 12; ++step) {
+      host_.puts_until_silent = step % 2 == 0 ? cut : 1000;
+      sync_ = std::make_unique<HostSync>(*store_, clock_, ids_, config_, host_, "unix:test");
+      static_cast<void>(sync_->round());
+      EXPECT_EQ(state(id), "running");
+      was_off |= host_.instances.at(id.str()).power == compute::Power::stopped;
+    }
+
+    EXPECT_TRUE(was_off);
+    ec2::DescribeImagesRequest named;
+    named.image_ids = {image};
+    EXPECT_EQ(*must(call<ec2::DescribeImagesResult>(alice, "DescribeImages", named)).images.at(0).state, "available");
+    const auto after = host_.instances.at(id.str());
+    EXPECT_EQ(after.power, compute::Power::running);
+    EXPECT_EQ(after.start_number, before.start_number + 1);
+  }
+}
+
+TEST_F(HostSyncTest, AnImageThatIsBeingMadeIsNotTakenForALostImport) {
+  const auto id = run_one();
+  round();
+  round();
+  host_.copies_at_once = false;
+  ec2::CreateImageRequest request;
+  request.instance_id = id.str();
+  request.name = "slow";
+  request.no_reboot = true;
+  must(call<ec2::CreateImageResult>(alice, "CreateImage", request));
+
+  clock_.advance(std::chrono::minutes(10));
+  round();
+
+  EXPECT_EQ(number("SELECT count(*) FROM image WHERE state = 'pending'"), 1);
+}
+
 TEST_F(HostSyncTest, ATerminatedInstanceLeavesTheHostWithAllThatCameWithIt) {
   const auto id = run_one();
   round();
@@ -209,6 +260,72 @@ TEST_F(HostSyncTest, AnInstanceIsTerminatedOnlyWhenTheHostHasLetGo) {
   round();
 
   EXPECT_EQ(state(id), "terminated");
+}
+
+class HostSyncSnapshotTest : public HostSyncTest {
+ protected:
+  HostSyncSnapshotTest() {
+    volume_ = ask(alice, [](Scope& scope) {
+      return must(storage::volumes::create(
+                      scope, {.shape = {1, "gp2", 100, {}}, .zone = std::string(zone), .host = "h1"}))
+          .id;
+    });
+    round();
+    host_.order.clear();
+  }
+  SnapshotId snapshot() {
+    return ask(alice, [&](Scope& scope) { return must(storage::snapshots::create(scope, {.volume = volume_})).id; });
+  }
+  std::string state_of(const SnapshotId& id) {
+    return ask(alice, [&](Scope& scope) { return std::string(must(storage::snapshots::find(scope, id)).wire_state()); });
+  }
+  VolumeId volume_;
+};
+
+TEST_F(HostSyncSnapshotTest, ReachesTheHostAndIsCompletedByItsWord) {
+  host_.copies_at_once = false;
+  const auto id = snapshot();
+
+  round();
+  EXPECT_EQ(state_of(id), "pending");
+  EXPECT_EQ(host_.snapshots.at(id.str()).volume, volume_);
+  host_.copies_at_once = true;
+  round();
+
+  EXPECT_EQ(state_of(id), "completed");
+}
+
+TEST_F(HostSyncSnapshotTest, TheVolumeLeavesTheHostAfterItsPendingSnapshots) {
+  host_.copies_at_once = false;
+  const auto id = snapshot();
+  must(as(alice, [&](Scope& scope) { return storage::volumes::remove(scope, volume_); }));
+
+  round();
+  round();
+  EXPECT_TRUE(host_.volumes.contains(volume_.str()));
+  host_.copies_at_once = true;
+  round();
+  round();
+
+  EXPECT_FALSE(host_.volumes.contains(volume_.str()));
+  EXPECT_EQ(state_of(id), "completed");
+  EXPECT_EQ(number("SELECT count(*) FROM volume"), 0);
+}
+
+TEST_F(HostSyncSnapshotTest, ADeletedSnapshotLeavesTheHostAndThenTheStore) {
+  const auto id = snapshot();
+  round();
+  host_.slow_to_remove = true;
+  must(as(alice, [&](Scope& scope) { return storage::snapshots::remove(scope, id); }));
+
+  round();
+  EXPECT_EQ(number("SELECT count(*) FROM snapshot"), 1);
+  host_.slow_to_remove = false;
+  host_.snapshots.clear();
+  round();
+
+  EXPECT_EQ(number("SELECT count(*) FROM snapshot"), 0);
+  EXPECT_EQ(number("SELECT count(*) FROM wanted WHERE kind = 'snapshot'"), 0);
 }
 
 TEST_F(HostSyncTest, WhatTheHostForgotIsToldAgain) {

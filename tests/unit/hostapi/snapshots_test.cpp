@@ -1,5 +1,7 @@
 // Snapshots on a host of fakes: closed volumes are copied from their files, open ones by their guests' hypervisor.
 
+#include <gmock/gmock.h>
+
 #include "tests/unit/hostapi/fixture.h"
 
 namespace virga::hostapi {
@@ -144,6 +146,28 @@ TEST_F(SnapshotTest, AVolumeIsRemovedAfterItsSnapshotIsMade) {
   EXPECT_FALSE(has_volume(1));
   EXPECT_TRUE(snapshot(1).ready);
   EXPECT_EQ(calls_, (std::vector<std::string>{"storage.snapshot", "storage.remove"}));
+}
+
+TEST_F(SnapshotTest, AVolumeGrowsAfterItsCopy) {
+  put_all(1);
+  settle();
+  std::vector<std::string> order;
+  faults_->set_probe([&](std::string_view call, Faults::Moment moment) {
+    const bool of_interest = call == "hypervisor.resize_disk" || call == "storage.adopt_backup";
+    if (of_interest && moment == Faults::Moment::before) order.emplace_back(call);
+  });
+  put_snapshot(1, 1);
+  settle();
+
+  auto grown = wanted_volume(1, 2);
+  grown.size_gib = 5;
+  ASSERT_TRUE(agent_->put(grown));
+  settle();
+  EXPECT_TRUE(order.empty());
+  run_for(seconds(2));
+
+  EXPECT_TRUE(snapshot(1).ready);
+  EXPECT_THAT(order, testing::UnorderedElementsAre("hypervisor.resize_disk", "storage.adopt_backup"));
 }
 
 TEST_F(SnapshotTest, ADiskIsLetGoAfterItsCopy) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/modifications.h"
 #include "storage/sync.h"
 #include "storage/volumes.h"
 #include "tests/support/temporary_directory.h"
@@ -124,7 +125,19 @@ TEST_F(SnapshotsTest, IsCompletedWhenTheHostHasTheCopy) {
   EXPECT_EQ(look(id).completed, clock_.now());
 }
 
-TEST_F(SnapshotsTest, ANewsOfAnotherHostSaysNothing) {
+TEST_F(SnapshotsTest, ACompletedOneIsNeverToBeMadeAnew) {
+  const auto source = [&](const SnapshotId& id) {
+    return read([&](store::Transaction& tx) { return wanted_snapshot(tx, id).value().volume; });
+  };
+  const auto id = create();
+  EXPECT_EQ(source(id), volume_);
+
+  see({.id = id, .ready = true});
+
+  EXPECT_EQ(source(id), VolumeId());
+}
+
+TEST_F(SnapshotsTest, NewsOfAnotherHostSaysNothing) {
   const auto id = create();
 
   in({}, [&](Scope& scope) { return observe_snapshot(scope, "h2", {.id = id, .ready = true}); });
@@ -151,6 +164,20 @@ TEST_F(SnapshotsTest, APassingFailureLeavesItPendingALastingOneEndsIt) {
   EXPECT_TRUE(touched(id.str()));
   see({.id = id, .ready = true});
   EXPECT_EQ(look(id).wire_state(), "error") << "for good";
+}
+
+TEST_F(SnapshotsTest, ACopyThatComesNoFurtherHasFailedAndItsProgressNeverGoesBack) {
+  const auto id = create();
+  see({.id = id, .done_bytes = 50, .total_bytes = 100});
+
+  see_failing(id, "I/O error");
+  clock_.advance(std::chrono::seconds(30));
+  see({.id = id, .done_bytes = 49, .total_bytes = 100});
+  EXPECT_EQ(look(id).progress_percent(), 50);
+  clock_.advance(std::chrono::seconds(30));
+  see_failing(id, "I/O error");
+
+  EXPECT_EQ(look(id).wire_state(), "error");
 }
 
 TEST_F(SnapshotsTest, WantOfRoomEndsItAtOnce) {
@@ -297,6 +324,20 @@ TEST_F(SnapshotsTest, NeedsAVolumeThatHasBeenMade) {
 
   in(alice, [&](Scope& scope) { return volumes::remove(scope, fresh); });
   EXPECT_EQ(try_create(fresh).error().code, Code::incorrect_state);
+}
+
+TEST_F(SnapshotsTest, IsAsLargeAsItsVolumeMayHaveBecomeMeanwhile) {
+  const auto before = completed();
+  const auto id = create();
+
+  in(alice, [&](Scope& scope) -> Result<void> {
+    TRY_VOID(modifications::begin(scope, volume_, {.size_gib = 9, .type = {}, .iops = {}, .throughput = {}}));
+    return {};
+  });
+
+  EXPECT_EQ(look(id).size_gib, 9);
+  EXPECT_TRUE(touched(id.str()));
+  EXPECT_EQ(look(before).size_gib, 4);
 }
 
 TEST_F(SnapshotsTest, QuotaIsKept) {

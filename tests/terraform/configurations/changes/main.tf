@@ -21,6 +21,8 @@ resource "aws_vpc" "this" {
   cidr_block           = "10.60.0.0/16"
   enable_dns_hostnames = var.dns_hostnames
   tags                 = var.tags
+
+  enable_network_address_usage_metrics = var.after
 }
 
 resource "aws_internet_gateway" "this" {
@@ -123,16 +125,34 @@ resource "aws_instance" "this" {
 }
 
 resource "aws_instance" "other" {
-  ami           = data.aws_ami.guest.id
-  instance_type = "t3.nano"
-  subnet_id     = aws_subnet.this.id
-  user_data     = var.user_data
-  monitoring    = var.monitoring
+  ami              = data.aws_ami.guest.id
+  instance_type    = "t3.nano"
+  subnet_id        = aws_subnet.this.id
+  key_name         = aws_key_pair.this.key_name
+  user_data        = var.user_data
+  monitoring       = var.monitoring
+  disable_api_stop = false
 
   metadata_options {
     http_tokens                 = var.tokens
-    http_put_response_hop_limit = 1
+    http_put_response_hop_limit = var.after ? 2 : 1
+    instance_metadata_tags      = var.after ? "enabled" : "disabled"
   }
+
+  maintenance_options {
+    auto_recovery = var.after ? "disabled" : "default"
+  }
+
+  # What is attached beside goes its own way.
+  lifecycle {
+    ignore_changes = [ebs_block_device]
+  }
+}
+
+resource "aws_key_pair" "this" {
+  key_name   = "changes"
+  public_key = var.public_key
+  tags       = var.tags
 }
 
 resource "aws_instance" "third" {
@@ -143,19 +163,48 @@ resource "aws_instance" "third" {
   root_block_device {
     delete_on_termination = true
     volume_size           = var.root_gib
+    tags                  = var.tags
+  }
+
+  credit_specification {
+    cpu_credits = var.after ? "unlimited" : "standard"
   }
 }
 
 resource "aws_ebs_volume" "this" {
   availability_zone = aws_subnet.this.availability_zone
   size              = var.volume_gib
-  type              = "gp3"
+  type              = var.after ? "gp3" : "gp2"
+  iops              = var.after ? 4000 : null
+  throughput        = var.after ? 250 : null
   tags              = var.tags
+}
+
+resource "aws_ebs_volume" "attached" {
+  availability_zone = aws_subnet.this.availability_zone
+  size              = 1
+}
+
+resource "aws_volume_attachment" "this" {
+  device_name = "/dev/sdf"
+  volume_id   = aws_ebs_volume.attached.id
+  instance_id = aws_instance.other.id
 }
 
 resource "aws_eip" "this" {
   domain = "vpc"
   tags   = var.tags
+
+  depends_on = [aws_internet_gateway.this]
+}
+
+resource "aws_eip" "third" {
+  domain = "vpc"
+}
+
+resource "aws_eip_association" "third" {
+  allocation_id = aws_eip.third.id
+  instance_id   = aws_instance.third.id
 
   depends_on = [aws_internet_gateway.this]
 }
@@ -173,5 +222,9 @@ output "facts" {
     third    = aws_instance.third.id
     volume   = aws_ebs_volume.this.id
     address  = aws_eip.this.id
+    attached = aws_ebs_volume.attached.id
+    placed   = aws_eip_association.third.id
+    gateway  = aws_internet_gateway.this.id
+    key      = aws_key_pair.this.key_name
   }
 }

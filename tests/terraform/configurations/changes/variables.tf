@@ -82,3 +82,13 @@ variable "volume_gib" {
   type    = number
   default = 1
 }
+
+variable "public_key" {
+  type = string
+}
+
+variable "after" {
+  description = "Whether what has two settings has the second one."
+  type        = bool
+  default     = false
+}

@@ -97,7 +97,9 @@ TEST_F(ImageAttributes, ImdsSupportCanOnlyBeTurnedOn) {
 TEST_F(ImageAttributes, AnImageIsSharedWithNamedAccounts) {
   const auto id = available();
 
-  must(modify(permission(id, bob.str(), true)));
+  auto named_beside = permission(id, bob.str(), true);
+  named_beside.attribute = "launchPermission";
+  must(modify(named_beside));
 
   EXPECT_TRUE(look(bob, id));
   EXPECT_FALSE(*must(look(bob, id)).public_);
@@ -136,6 +138,9 @@ TEST_F(ImageAttributes, AModificationMustSayOneThingThatThereIs) {
   auto two = permission(id, "all", true);
   two.description.emplace().value = "x";
   EXPECT_EQ(modify(two).error().code, Code::invalid_parameter_combination);
+  two = permission(id, "all", true);
+  two.attribute = "description";
+  EXPECT_EQ(modify(two).error().code, Code::invalid_parameter_combination);
   auto group = of(id);
   group.operation_type = "add";
   group.user_groups = {"some"};
@@ -149,8 +154,26 @@ TEST_F(ImageAttributes, AModificationMustSayOneThingThatThereIs) {
   EXPECT_EQ(modify(other).error().code, Code::missing_parameter);
 }
 
-class Threat_B01_PublicImages : public ImageAttributes {};
-TEST_F(Threat_B01_PublicImages, WhatAnAccountMakesPublicIsNotTheOperators) {
+class Threat_B04_PublicImages : public ImageAttributes {};
+TEST_F(Threat_B04_PublicImages, OthersSeeNothingThatIsTheOwnersAlone) {
+  const auto id = available();
+  must(as(alice, [&](Scope& scope) { return tags::put(scope, id.str(), {{"secret", "plan"}}); }));
+  must(modify(permission(id, bob.str(), true)));
+  auto request = launch();
+  request.image_id = id.str();
+  run(request);
+
+  const auto seen = must(look(bob, id));
+  EXPECT_TRUE(seen.tags.empty());
+  EXPECT_EQ(seen.last_launched_time, std::nullopt);
+  EXPECT_NE(look(id).last_launched_time, std::nullopt);
+  EXPECT_EQ(attribute(bob, id, "launchPermission").error().code, Code::auth_failure);
+  EXPECT_TRUE(images(alice, [&](auto& r) { r.executable_users = {"222222222223"}; }).empty());
+  EXPECT_TRUE(images(bob, [&](auto& r) { r.executable_users = {alice.str()}; }).empty())
+      << "whom else it is shared with";
+}
+
+TEST_F(Threat_B04_PublicImages, WhatAnAccountMakesPublicIsNotTheOperators) {
   const auto id = available();
   must(modify(permission(id, "all", true)));
 
