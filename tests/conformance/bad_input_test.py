@@ -140,6 +140,12 @@ class BadInput(unittest.TestCase):
                 status, text = post(*signed(parameters))
                 self.assertEqual((status, code_of(text)), (400, code))
 
+    def test_the_length_of_an_image_s_name_has_a_code_of_its_own(self):
+        image = virga.import_image()
+        for name in ("ab", "a" * 129):  # boto3 would refuse them by itself, others do not
+            text = post(*signed({"Action": "RegisterImage", "Name": name, "ImageLocation": image}))[1]
+            self.assertEqual(code_of(text), "InvalidAMIName.Malformed", name)
+
     def test_Threat_A06_a_parameter_given_twice_is_refused(self):
         status, text = post(*signed({}, body="Action=DescribeRegions&Action=DescribeVpcs&Version=2016-11-15"))
         self.assertEqual(status, 400, text)
