@@ -13,7 +13,7 @@ namespace {
 
 /// Adds the verbs that act as one of the roles; not for people in a hurry, but for units and scripts.
 void add_roles(CLI::App& app, const Roles& roles, int& code) {
-  auto* control = app.add_subcommand("control", "Run the control role: API, dashboard, database");
+  auto* control = app.add_subcommand("control", "Run the control role: API and database");
   control->callback([&] { code = roles.control(); });
   static bool simulate = false;
   auto* host = app.add_subcommand("host", "Run the host role on a hypervisor (as root)");

@@ -214,6 +214,9 @@ Result<HypervisorInfo> LibvirtHypervisor::info() {
   info.accelerator = settings_.accelerator == Accelerator::kvm ? "kvm" : "tcg";
   info.problems = problems_;
   if (auto handle = connection_.handle(); !handle) info.problems.push_back("libvirt does not answer; trying again");
+  if (*memory_limits_ == MemoryLimits::refused) {
+    info.problems.push_back("libvirt sets no memory limits here: a QEMU process that runs away is not stopped by one");
+  }
   if (calls_.abandoned() > 0) info.problems.push_back(fmt::format("{} calls to libvirt hang", calls_.abandoned()));
   return info;
 }

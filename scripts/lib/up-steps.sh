@@ -106,8 +106,22 @@ start_libvirtd() {
 start_roles() {
   step "Roles: virga host, virga control" "see the logs: $logs/host.log and $logs/control.log, or journalctl -u virga-host -u virga-control"
   if [ "$managed" = 1 ]; then start_units; else start_processes; fi
-  quietly "$virga" status --wait 120
+  await_roles
   "$virga" status | sed 's/^/    /'
+}
+
+# A role that ended said why, and is not worth waiting for.
+await_roles() {
+  local role
+  for _ in {1..60}; do
+    if quietly "$virga" status --wait 2; then return; fi
+    [ "$managed" = 0 ] || continue
+    for role in host control; do
+      role_pid $role >/dev/null || die "the $role role ended at once; its last words (of $logs/$role.log):
+$(tail -n 3 "$logs/$role.log" | sed 's/^/    /')" "mend what they name and run this again"
+    done
+  done
+  die "the roles do not answer"
 }
 
 start_units() {
@@ -179,7 +193,7 @@ first_instance() {
   if [ -n "$first" ]; then
     note "$first is $(instance_state "$first"), address $(element privateIpAddress <<<"$answer")"
     # Right after a start the host may still be at it.
-    [ $changed = 0 ] || note "guests that were shut down with scripts/down --guests start now, one after another"
+    [ $changed = 0 ] || note "should guests be off (scripts/down --guests): they start now, one after another, and answer when they have booted"
     return
   fi
   changed=1
