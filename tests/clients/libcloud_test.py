@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import unittest
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import harness
 from harness import wait_for
+from strict_proxy import StrictProxy
 
 try:
     import libcloud.compute.types
@@ -29,12 +31,19 @@ class Story(unittest.TestCase):
         self.addCleanup(self.leave)
         self.account = self.virga.account()
         self.image_id = self.virga.import_image()
+        self.proxy = StrictProxy(self.virga)
+        self.proxy.__enter__()
+        place = urllib.parse.urlsplit(self.virga.endpoint)
         self.driver = libcloud_ec2.EC2NodeDriver(self.account.access, self.account.secret, region="us-east-1", secure=False,
-                                                 host="127.0.0.1", port=self.virga.port, signature_version="4")
+                                                 host=place.hostname, port=place.port, signature_version="4")
 
     def leave(self):
         self.virga.failed = not self._outcome.success
-        self.virga.__exit__(None, None, None)
+        try:
+            self.proxy.__exit__(AssertionError if self.virga.failed else None)
+            self.assertTrue(self.virga.failed or sum(self.proxy.checked.values()) > 0)
+        finally:
+            self.virga.__exit__(None, None, None)
 
     def only(self, items):
         self.assertEqual(len(items), 1, items)

@@ -64,15 +64,22 @@ class Passing(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     proxy = None
 
+    def do_GET(self):
+        self.pass_on(urllib.parse.urlsplit(self.path).query.encode())
+
     def do_POST(self):
-        request = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.pass_on(body, body)
+
+    def pass_on(self, request, body=None):
+        """Sends it on, its parameters being `request`, and answers what is answered."""
         behind = self.proxy.behind
         with contextlib.closing(http.client.HTTPConnection(behind.hostname, behind.port, timeout=120)) as onward:
-            onward.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
+            onward.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in HOP_BY_HOP or name.lower() == "content-length":
                     onward.putheader(name, value)
-            onward.endheaders(request)
+            onward.endheaders(body)
             response = onward.getresponse()
             answer = response.read()
         self.proxy.look_at(request, response.status, answer)
