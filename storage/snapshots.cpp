@@ -115,6 +115,8 @@ void follow_growth(Scope& scope, const VolumeId& volume, int size_gib) {
       [](store::Row& row) { return row.id<SnapshotId>(0); }, scope.account, volume, size_gib);
   for (const auto& id : behind) {
     scope.tx.execute("UPDATE snapshot SET size_gib = ? WHERE account = ? AND id = ?", size_gib, scope.account, id);
+    // Nothing could be launched from an image that maps it with less.
+    scope.tx.execute("UPDATE image_mapping SET size_gib = max(size_gib, ?) WHERE snapshot = ?", size_gib, id);
     scope.touch(DocumentKind::snapshot, id.str());
   }
 }

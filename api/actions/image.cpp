@@ -49,7 +49,7 @@ ec2::StateReason reason_of(const Image& image) {
                                                       : "The image's bytes were refused on import."};
 }
 
-/// Where it comes from, if from something in this region.
+/// Where it comes from, if from something in this region: for its owner, whose instance or image that is.
 void show_source(const Image& image, const Config& config, ec2::Image& view) {
   if (!image.source_instance.empty()) view.source_instance_id = image.source_instance.str();
   if (image.bytes.empty() || image.bytes == image.id) return;
@@ -87,7 +87,7 @@ ec2::Image to_ec2(Call& call, const Image& image) {
   view.deregistration_protection = "disabled";
   if (image.deprecated) view.deprecation_time = to_iso8601(*image.deprecated);
   if (image.launched && image.owner == scope.account) view.last_launched_time = to_iso8601(*image.launched);
-  show_source(image, call.config(), view);
+  if (image.owner == scope.account) show_source(image, call.config(), view);
   if (image.state == ImageState::failed) view.state_reason = reason_of(image);
   if (image.owner == scope.account) view.tags = api::to_ec2(tags::of(scope, image.id.str()));
   return view;

@@ -1,3 +1,4 @@
+#include "storage/modifications.h"
 #include "tests/unit/api/actions/image_fixture.h"
 
 namespace virga::api {
@@ -53,6 +54,21 @@ TEST_F(ImageLaunch, MakesTheVolumesOfTheImageFromItsSnapshots) {
   EXPECT_EQ(volumes.at("/dev/sdf").snapshot, snapshot_of(id, "/dev/sdf"));
   EXPECT_EQ(volumes.at("/dev/sdf").size_gib, 3);
   EXPECT_NE(look(id).last_launched_time, std::nullopt);
+}
+
+TEST_F(ImageLaunch, FollowsAVolumeThatGrewWhileItWasCopied) {
+  const auto guest = ready_guest();
+  const auto id = make(of(guest));
+  const auto volume = ask(alice, [&](Scope& scope) {
+    return storage::attachments::of_instance(scope, guest).at(0).volume;
+  });
+  must(as(alice, [&](Scope& scope) {
+    return storage::modifications::begin(scope, volume, {.size_gib = 9, .type = {}, .iops = {}, .throughput = {}});
+  }));
+  copy_all();
+
+  EXPECT_EQ(*look(id).block_device_mappings.at(0).ebs->volume_size, 9);
+  EXPECT_EQ(volumes_of(launch_of(id)).at("/dev/sda1").size_gib, 9);
 }
 
 TEST_F(ImageLaunch, TheRequestChangesSizeTypeAndFateAndLeavesOut) {
@@ -138,6 +154,8 @@ TEST_F(Threat_B01_Images, ASharedImageIsLaunchedFromButGivesNobodyItsSnapshots) 
   must(as(alice, [&](Scope& scope) { return storage::images::share(scope, id, bob); }));
 
   EXPECT_TRUE(try_run_as_bob(id));
+  EXPECT_NE(look(id).source_instance_id, std::nullopt);
+  EXPECT_EQ(must(look(bob, id)).source_instance_id, std::nullopt) << "it is alice's";
   ec2::RegisterImageRequest copy;
   copy.name = "copy";
   copy.image_location = id.str();
