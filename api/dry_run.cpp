@@ -19,6 +19,7 @@ constexpr Code wants_of_room[] = {
     Code::key_pair_limit_exceeded,
     Code::volume_limit_exceeded,
     Code::max_storage_exceeded,
+    Code::volume_modification_size_limit_exceeded,
     Code::attachment_limit_exceeded,
     Code::insufficient_volume_capacity,
     Code::snapshot_limit_exceeded,

@@ -181,7 +181,7 @@ void detach_interface(Scope& scope, const NetworkInterfaceId& id) {
 Result<void> delete_interface(Scope& scope, const NetworkInterfaceId& id) {
   const auto interface = TRY(find_interface(scope, id));
   if (!interface.attachment.empty())
-    return fail(Code::invalid_parameter_value,
+    return fail(Code::invalid_network_interface_in_use,
                 fmt::format("Network interface '{}' is currently in use: it is attached to {}.", id.str(),
                             interface.instance.str()));
   return release_interface(scope, id);

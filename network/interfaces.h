@@ -85,7 +85,7 @@ Result<Interface> allocate_interface(Scope& scope, const InterfaceRequest& reque
 Result<void> release_interface(Scope& scope, const NetworkInterfaceId& id);
 /// Its instance is gone: it stays, unattached and on no host. Success if it does not exist.
 void detach_interface(Scope& scope, const NetworkInterfaceId& id);
-/// For the caller who no longer wants it. Errors: InvalidNetworkInterfaceID.NotFound, InvalidParameterValue (attached).
+/// For the caller who no longer wants it. Errors: InvalidNetworkInterfaceID.NotFound, InvalidNetworkInterface.InUse.
 Result<void> delete_interface(Scope& scope, const NetworkInterfaceId& id);
 
 // Changes of one interface, which its host and its instance's metadata follow at once. All of them may answer

@@ -102,7 +102,10 @@ Result<void> take_room(Scope& scope, const Volume& volume, int growth_gib) {
     return fail(Code::insufficient_volume_capacity,
                 fmt::format("There is not enough capacity in {} for the volume: storage (GiB) needed {}, free {}.",
                             volume.zone, growth_gib, std::max<std::int64_t>(free_gib.value_or(0), 0)));
-  TRY_VOID(quota::charge(scope, quota::Name::volume_gib, growth_gib));
+  if (!quota::charge(scope, quota::Name::volume_gib, growth_gib))
+    return fail(Code::volume_modification_size_limit_exceeded,
+                fmt::format("Volume '{}' cannot grow by {} GiB: the account's quota of GiB is used up.",
+                            volume.id.str(), growth_gib));
   scope.tx.execute("UPDATE host SET storage_gib_used = storage_gib_used + ? WHERE name = ?", growth_gib, volume.host);
   return {};
 }

@@ -47,8 +47,8 @@ Result<VolumeShape> changed_shape(const VolumeShape& now, const Change& change);
 namespace modifications {
 
 /// Charges what it grows by. Errors: InvalidVolume.NotFound, IncorrectState (the volume is neither available nor in
-/// use), IncorrectModificationState (one is under way), those of changed_shape, MaxStorageExceeded,
-/// InsufficientVolumeCapacity.
+/// use), IncorrectModificationState (one is under way), those of changed_shape,
+/// VolumeModificationSizeLimitExceeded, InsufficientVolumeCapacity.
 Result<Modification> begin(Scope& scope, const VolumeId& volume, const Change& change);
 /// Errors: InvalidVolume.NotFound, InvalidVolumeModification.NotFound (it was never modified).
 Result<Modification> find(Scope& scope, const VolumeId& volume);

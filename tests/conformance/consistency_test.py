@@ -230,7 +230,7 @@ class Deletes(unittest.TestCase):
         return {
             **({"DeleteSnapshot": snapshots} if snapshots else {}),
             "DeleteInternetGateway": [("DependencyViolation", dict(InternetGatewayId=w.gateway), [w.vpc])],
-            "DeleteNetworkInterface": [("InvalidParameterValue", dict(NetworkInterfaceId=interface), [w.running, "is currently in use"])],
+            "DeleteNetworkInterface": [("InvalidNetworkInterface.InUse", dict(NetworkInterfaceId=interface), [w.running, "is currently in use"])],
             "DeleteRouteTable": [("DependencyViolation", dict(RouteTableId=w.table), [w.subnet]),
                                  ("DependencyViolation", dict(RouteTableId=main), [w.vpc])],
             "DeleteSecurityGroup": [("DependencyViolation", dict(GroupId=w.group), ["eni-"]),

@@ -163,7 +163,7 @@ TEST_F(NetworkInterfaces, AnInterfaceMayOutliveItsInstance) {
             Code::missing_parameter);
   change(interface, keep(attachment));
   EXPECT_FALSE(*find(id).network_interfaces.at(0).attachment->delete_on_termination);
-  EXPECT_EQ(remove(interface).error().code, Code::invalid_parameter_value);
+  EXPECT_EQ(remove(interface).error().code, Code::invalid_network_interface_in_use);
 
   end(id);
 

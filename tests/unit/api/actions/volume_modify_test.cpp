@@ -142,7 +142,7 @@ TEST_F(VolumeModifications, ChargeWhatTheVolumeGrowsBy) {
     quota::set_limit(scope, Name::volume_gib, 7);
     return 0;
   });
-  EXPECT_EQ(refusal(wish(id, 8)), Code::max_storage_exceeded);
+  EXPECT_EQ(refusal(wish(id, 8)), Code::volume_modification_size_limit_exceeded);
   EXPECT_EQ(used(Name::volume_gib), 5);
   EXPECT_EQ(number("SELECT storage_gib_used FROM host"), 5);
   must(modify(wish(id, 7)));
