@@ -144,7 +144,9 @@ Result<void> DiskCopy::run(const DiskSource& source, const std::string& work, co
     return fail(system_error("chown the output"));
   TRY_VOID(convert(source, disk_bytes, output));
   TRY_VOID(take_over(disk_bytes, output));
-  return to.adopt(output, converted_name, name);
+  auto adopted = to.adopt(output, converted_name, name);
+  if (!adopted) (void)to.remove(name);  // a name that is perhaps not on disk is none
+  return adopted;
 }
 
 std::uint64_t DiskCopy::done_bytes(const std::string& work) const {

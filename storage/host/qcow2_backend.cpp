@@ -78,7 +78,9 @@ Result<void> Qcow2Backend::create(const WantedVolume& volume) {
   auto made = make_volume(volume, name);
   if (!made) {
     (void)spool_.remove(name);  // remove_leftovers tries again
-    if (!volume.snapshot.empty()) (void)snapshots_.release(volume.id);
+    // The last step may have failed with the file in its place: then the snapshot below it is in use.
+    const auto stands = volumes_.find(name);
+    if (!volume.snapshot.empty() && stands && !*stands) (void)snapshots_.release(volume.id);
     return fail(within("create " + volume.id.str(), std::move(made.error())));
   }
   return {};

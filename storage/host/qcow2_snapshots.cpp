@@ -43,6 +43,8 @@ Result<void> Qcow2Backend::copy(const SnapshotId& id, const DiskSource& source) 
   const auto total_bytes = TRY(bytes_to_copy(source));
   const CopyMark mark(*this, id, total_bytes);
   if (!mark.ours()) return fail(Code::incorrect_state, "The snapshot is being made.");
+  if (TRY(snapshots_.is_kept_for_volumes(id)))
+    return fail(Code::incorrect_state, "The snapshot was deleted, and volumes lie on it still.");
   DiskCopy copy(spool_, runner_, limits_);
   auto done = copy.run(source, work_of(id), snapshots_.directory(), SnapshotFiles::name_of(id));
   if (!done) return fail(within("snapshot " + id.str(), std::move(done.error())));
@@ -113,7 +115,11 @@ Result<void> Qcow2Backend::remove_snapshot(const SnapshotId& id) {
 
 Result<std::vector<ObservedSnapshot>> Qcow2Backend::list_snapshots() {
   std::vector<ObservedSnapshot> all;
-  for (const auto& found : TRY(snapshots_.list())) {
+  const auto files = TRY(snapshots_.list());
+  const DiskCopy copies(spool_, runner_, limits_);
+  const std::lock_guard lock(snapshots_mutex_);
+  for (const auto& found : files) {
+    if (copying_.contains(found.id)) continue;  // it has its name, which is perhaps not on disk yet
     ObservedSnapshot snapshot;
     snapshot.id = found.id;
     snapshot.ready = true;
@@ -121,10 +127,7 @@ Result<std::vector<ObservedSnapshot>> Qcow2Backend::list_snapshots() {
     snapshot.done_bytes = snapshot.total_bytes = snapshot.file_bytes;
     all.push_back(std::move(snapshot));
   }
-  const DiskCopy copies(spool_, runner_, limits_);
-  const std::lock_guard lock(snapshots_mutex_);
   for (const auto& [id, total_bytes] : copying_) {
-    if (std::any_of(all.begin(), all.end(), [&](const auto& listed) { return listed.id == id; })) continue;
     ObservedSnapshot snapshot;
     snapshot.id = id;
     snapshot.total_bytes = total_bytes;

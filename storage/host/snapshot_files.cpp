@@ -30,7 +30,10 @@ std::string mark_of(const SnapshotId& id) { return id.str() + std::string(remove
 
 Result<SnapshotFiles> SnapshotFiles::open(const std::string& path) {
   constexpr mode_t reachable = 0711;
-  return SnapshotFiles(TRY(Directory::open(path, reachable)));
+  auto directory = TRY(Directory::open(path, reachable));
+  // The last process may have ended between giving a file its name and bringing the name to disk.
+  TRY_VOID(directory.sync());
+  return SnapshotFiles(std::move(directory));
 }
 
 std::string SnapshotFiles::name_of(const SnapshotId& id) { return id.str() + std::string(disk_suffix); }
@@ -50,6 +53,12 @@ Result<bool> SnapshotFiles::is_held(const SnapshotId& id) const {
 Result<std::optional<struct stat>> SnapshotFiles::find(const SnapshotId& id) const {
   if (TRY(is_removed(id))) return std::nullopt;
   return directory_.find(name_of(id));
+}
+
+Result<bool> SnapshotFiles::is_kept_for_volumes(const SnapshotId& id) const {
+  const auto file = TRY(directory_.find(name_of(id)));
+  const bool removed = TRY(is_removed(id));
+  return file.has_value() && removed;
 }
 
 Result<std::vector<SnapshotFiles::Found>> SnapshotFiles::list() const {

@@ -30,6 +30,8 @@ class SnapshotFiles {
 
   /// The file of a snapshot that is wanted; nothing when there is none.
   Result<std::optional<struct stat>> find(const SnapshotId& id) const;
+  /// It was removed, and its file is there for volumes alone: nothing may take its place.
+  Result<bool> is_kept_for_volumes(const SnapshotId& id) const;
   struct Found {
     SnapshotId id;
     struct stat status;

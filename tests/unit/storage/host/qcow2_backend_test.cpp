@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "tests/support/image_samples.h"
 
@@ -21,6 +22,7 @@ class FakeTools final : public CommandRunner {
  public:
   Result<CommandResult> run(const Command& command) override {
     commands.push_back(command.argv);
+    if (meanwhile) meanwhile();
     if (next_result.exit_code != 0) return next_result;
     const auto& argv = command.argv;
     if (std::find(argv.begin(), argv.end(), "resize") != argv.end()) {
@@ -42,6 +44,7 @@ class FakeTools final : public CommandRunner {
   }
   std::vector<std::vector<std::string>> commands;
   CommandResult next_result;
+  std::function<void()> meanwhile;  ///< while the tool is at work
   Bytes converted = qcow2();
 };
 
@@ -480,6 +483,50 @@ TEST_F(Qcow2BackendTest, AnInterruptedVolumeOnASnapshotDoesNotKeepIt) {
   restart();
   ASSERT_TRUE(backend_->remove_leftovers());
 
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/snapshots")));
+}
+
+// A file gets its name before the name is on disk: only the end of the call says that it outlives a power cut.
+TEST_F(Qcow2BackendTest, ASnapshotIsReadyWhenTheCallThatMakesItIsOver) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  std::vector<ObservedSnapshot> listed;
+  tools_.meanwhile = [&] {
+    directory_.write("storage/snapshots/snap-0123456789abcdef0.qcow2", "");
+    listed = backend_->list_snapshots().value();
+  };
+  ASSERT_TRUE(backend_->snapshot(snapshot(), volume(1)));
+
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_FALSE(listed.front().ready);
+  EXPECT_TRUE(backend_->list_snapshots()->front().ready);
+}
+
+TEST_F(Qcow2BackendTest, ASnapshotThatServesVolumesAfterItsRemovalIsNotMadeAnew) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  ASSERT_TRUE(backend_->snapshot(snapshot(), volume(1)));
+  ASSERT_TRUE(backend_->create(based(2)));
+  ASSERT_TRUE(backend_->remove_snapshot(snapshot_id));
+  ASSERT_TRUE(backend_->backup_target(snapshot(), volume(1)));
+  const auto commands = tools_.commands.size();
+
+  EXPECT_EQ(backend_->snapshot(snapshot(), volume(1)).error().code, Code::incorrect_state);
+  EXPECT_EQ(backend_->adopt_backup(snapshot()).error().code, Code::incorrect_state);
+
+  EXPECT_EQ(tools_.commands.size(), commands) << "its file stays as it is";
+  EXPECT_TRUE(exists("snapshots/snap-0123456789abcdef0.qcow2"));
+}
+
+TEST_F(Qcow2BackendTest, AVolumeThatStandsKeepsItsSnapshotThoughMakingItFailed) {
+  ASSERT_TRUE(backend_->create(volume(1)));
+  ASSERT_TRUE(backend_->snapshot(snapshot(), volume(1)));
+  tools_.meanwhile = [&] { directory_.write("storage/volumes/vol-0123456789abcdef1.qcow2", ""); };
+  tools_.next_result.exit_code = 1;
+  EXPECT_FALSE(backend_->create(based(2)));
+
+  ASSERT_TRUE(backend_->remove_snapshot(snapshot_id));
+
+  EXPECT_TRUE(exists("snapshots/snap-0123456789abcdef0.qcow2"));
+  ASSERT_TRUE(backend_->remove(based(2).id));
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path("storage/snapshots")));
 }
 
