@@ -15,8 +15,11 @@ std::string named_by(const WantedState& wanted, const VolumeId& volume) {
   return {};
 }
 
-/// Whether a snapshot is still to be made of the volume.
+/// Whether a snapshot is still to be made of the volume, or may be: a damaged document does not say of which one it is.
 bool awaits_snapshot(const WantedState& wanted, const VolumeId& volume) {
+  const bool unknown = std::any_of(wanted.damaged.begin(), wanted.damaged.end(),
+                                   [](const auto& document) { return SnapshotId::parse(document.first).has_value(); });
+  if (unknown) return true;
   return std::any_of(wanted.snapshots.begin(), wanted.snapshots.end(), [&](const auto& snapshot) {
     const auto& entry = *snapshot.second;
     return !entry.removed && !entry.made && entry.wanted.volume == volume;

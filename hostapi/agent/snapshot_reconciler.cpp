@@ -21,6 +21,7 @@ std::string key_of(Kind kind) { return is_making(kind) || kind == Kind::abandon 
 Pass SnapshotReconciler::pass() {
   const Time now = shared_.ports.clock.now();
   const bool ended = take_ended(now);
+  cancel_strays();
   const auto wanted = shared_.documents.current();
   const auto listed = shared_.ports.volumes.list_snapshots();
   Seen seen;
@@ -36,12 +37,15 @@ Pass SnapshotReconciler::pass() {
   for (const auto& [id, memory] : memory_) next = memory.backoff.next(next);
   if (!plan.problems.empty()) next = std::min(next, now + outage_interval);
   if (!work_.empty()) next = std::min(next, now + progress_interval);
+  if (!strays_ || !strays_->empty()) next = std::min(next, now + outage_interval);
   return {.progressed = progressed, .next = next};
 }
 
 bool SnapshotReconciler::take_ended(Time now) {
   const auto ended = copies_.take_ended();
   for (const auto& [id, done] : ended) {
+    const auto work = work_.find(id);
+    const bool adopted = work != work_.end() && work->second.phase == SnapshotPhase::adopting;
     end_work(id);
     if (done) {
       spdlog::info("snapshots: made {}", id.str());
@@ -50,8 +54,35 @@ bool SnapshotReconciler::take_ended(Time now) {
     }
     spdlog::warn("snapshots: make {}: {}", id.str(), describe(done.error()));
     memory_[id].backoff.failed("make", now, done.error().message);
+    if (!adopted) continue;
+    // What the hypervisor made is of no use any more, and takes the room of what is tried next.
+    if (const auto dropped = shared_.ports.volumes.drop_backup(id); !dropped)
+      spdlog::warn("snapshots: drop the copy for {}: {}", id.str(), describe(dropped.error()));
   }
   return !ended.empty();
+}
+
+void SnapshotReconciler::cancel_strays() {
+  auto& hypervisor = shared_.ports.hypervisor;
+  if (!strays_) {
+    const auto domains = hypervisor.list();
+    if (!domains) return;
+    strays_.emplace();
+    for (const auto& domain : *domains)
+      if (domain.state != compute::DomainState::off) strays_->insert(domain.id);
+  }
+  for (const auto& [id, work] : work_)
+    if (work.phase == SnapshotPhase::backing_up) strays_->erase(work.instance);
+  while (!strays_->empty()) {
+    const auto guest = *strays_->begin();
+    const auto backup = hypervisor.backup_state(guest);
+    if (!backup) return;  // looked at again
+    if (backup->state == compute::DiskBackup::State::running) {
+      spdlog::info("snapshots: cancelling a copy that {} makes for nobody", guest.str());
+      if (!hypervisor.cancel_backup(guest)) return;
+    }
+    strays_->erase(guest);
+  }
 }
 
 std::optional<OpenVolumes> SnapshotReconciler::open_volumes() {
@@ -169,12 +200,13 @@ Result<bool> SnapshotReconciler::back_up(const SnapshotStep& step, const storage
                                          const storage::WantedVolume& volume) {
   const auto target = TRY(shared_.ports.volumes.backup_target(snapshot, volume));
   const auto begun = shared_.ports.hypervisor.begin_backup(step.instance, volume.id, target);
-  if (!begun && begun.error().code == Code::incorrect_state) {
-    // The guest has just gone off, or let go of the volume: the next look says what is to be done.
+  if (!begun) {
+    // The guest may just have gone off, or have let go of the volume: the next look says what is to be done. And after
+    // a call without an answer the copy may have begun all the same.
+    if (strays_) strays_->insert(step.instance);
     TRY_VOID(shared_.ports.volumes.drop_backup(snapshot.id));
     return fail(begun.error());
   }
-  TRY_VOID(Result<void>(begun));
   shared_.readiness.set_busy(volume.id);
   work_[snapshot.id] = {.phase = SnapshotPhase::backing_up, .volume = volume.id, .instance = step.instance};
   return true;

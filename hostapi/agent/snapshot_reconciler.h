@@ -36,6 +36,8 @@ class SnapshotReconciler {
 
   /// Whether a copy in the background has ended since the last pass.
   bool take_ended(Time now);
+  /// Ends what hypervisors may be copying unknown to us: for a process before this one, or begun after its deadline.
+  void cancel_strays();
   /// Nothing when the volumes or the snapshots cannot be listed.
   std::optional<SnapshotFacts> gather(const WantedState& wanted, const Seen& seen);
   std::optional<OpenVolumes> open_volumes();
@@ -56,6 +58,7 @@ class SnapshotReconciler {
   SnapshotCopies& copies_;
   std::function<void()> queued_ = [] {};
   std::function<void()> released_ = [] {};
+  std::optional<std::set<InstanceId>> strays_;  ///< guests to look at for that; nothing: not known yet
   std::map<SnapshotId, SnapshotWork> work_;
   std::map<SnapshotId, Memory> memory_;
 };

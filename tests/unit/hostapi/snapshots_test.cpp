@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "tests/unit/hostapi/fixture.h"
 
 namespace virga::hostapi {
@@ -290,6 +292,87 @@ TEST_F(SnapshotTest, ARemovedSnapshotServesTheVolumesOnItToTheEnd) {
   remove_volume(2);
   run_for(seconds(2));
   EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+TEST_F(SnapshotTest, ACopyForAnEarlierRoleIsCancelled) {
+  put_all(1);
+  settle();
+  put_snapshot(1, 1);
+  settle();
+  ASSERT_EQ(hypervisor_->backup_state(id<InstanceId>(1))->state, compute::DiskBackup::State::running);
+  remove_snapshot(1);
+
+  start_role();
+  settle();
+
+  EXPECT_FALSE(has_snapshot(1));
+  EXPECT_NE(hypervisor_->backup_state(id<InstanceId>(1))->state, compute::DiskBackup::State::running);
+  EXPECT_EQ(seen(1).state, GuestState::running);
+}
+
+TEST_F(SnapshotTest, ACopyThatBeganWithoutAnAnswerIsCancelledAndLeavesNothing) {
+  put_all(1);
+  settle();
+  const auto target = directory_.path() / "volumes" / (id<SnapshotId>(1).str() + ".backup");
+  int begun = 0;
+  faults_->set_probe([&](std::string_view call, Faults::Moment moment) {
+    if (call != "hypervisor.begin_backup" || moment != Faults::Moment::before || ++begun > 1) return;
+    // The deadline ends, the call goes on.
+    ASSERT_TRUE(hypervisor_->begin_backup(id<InstanceId>(1), id<VolumeId>(1), target));
+    ASSERT_TRUE(faults_->inject({.kind = FaultKind::hang, .object = id<InstanceId>(1).str()}));
+  });
+  put_snapshot(1, 1);
+  settle();
+  ASSERT_EQ(begun, 2);
+  EXPECT_FALSE(std::filesystem::exists(target));
+
+  remove_snapshot(1);
+  settle();
+
+  EXPECT_NE(hypervisor_->backup_state(id<InstanceId>(1))->state, compute::DiskBackup::State::running);
+  EXPECT_FALSE(std::filesystem::exists(target));
+}
+
+TEST_F(SnapshotTest, WhatCouldNotBeTakenOverIsDropped) {
+  put_all(1);
+  settle();
+  put_snapshot(1, 1);
+  settle();
+  bool failed = false;
+  faults_->set_probe([&](std::string_view call, Faults::Moment moment) {
+    if (call != "storage.adopt_backup" || moment != Faults::Moment::before || failed) return;
+    failed = true;
+    ASSERT_TRUE(faults_->inject({.kind = FaultKind::fail, .object = id<SnapshotId>(1).str()}));
+    ASSERT_TRUE(hypervisor_->kill_process(id<InstanceId>(1)));
+  });
+
+  run_for(seconds(10));
+
+  EXPECT_TRUE(failed);
+  EXPECT_TRUE(snapshot(1).ready) << "copied from the file";
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "volumes" / (id<SnapshotId>(1).str() + ".backup")));
+}
+
+TEST_F(SnapshotTest, AVolumeStaysWhileNobodyKnowsWhichOneASnapshotIsOf) {
+  ASSERT_TRUE(agent_->put(wanted_volume(1)));
+  settle();
+  ASSERT_TRUE(faults_->inject({.kind = FaultKind::fail, .object = id<SnapshotId>(1).str(), .count = 1'000}));
+  put_snapshot(1, 1);
+  settle();
+  end_role();
+  const auto document = directory_.path() / "agent" / "documents" / "snapshots" / (id<SnapshotId>(1).str() + ".json");
+  ASSERT_TRUE(std::filesystem::exists(document)) << document;
+  std::ofstream(document) << "{";
+  start_role();
+
+  remove_volume(1);
+  run_for(seconds(5));
+  EXPECT_TRUE(has_volume(1));
+  EXPECT_FALSE(volumes_->list()->empty());
+
+  remove_snapshot(1);
+  run_for(seconds(5));
+  EXPECT_FALSE(has_volume(1));
 }
 
 /// The role ends at every call that has to do with a snapshot, in each of three situations.
