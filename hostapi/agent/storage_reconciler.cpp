@@ -50,9 +50,10 @@ Pass StorageReconciler::pass() {
     shared_.observed.set_problems("storage", {"storage: " + describe(error)});
     return {.progressed = false, .next = now + outage_interval};
   }
+  const auto wanted = shared_.documents.current();
   std::set<std::string> bases;
   for (const auto& image : *images) bases.insert(image.id.str());
-  for (const auto& [id, entry] : shared_.documents.current()->snapshots)
+  for (const auto& [id, entry] : wanted->snapshots)
     if (entry->made) bases.insert(id.str());
   if (bases != bases_) {  // volumes may have waited for one of them
     for (auto& [id, memory] : memory_) memory.backoff.clear();
@@ -61,7 +62,6 @@ Pass StorageReconciler::pass() {
   report_capacity(*existing);
   shared_.observed.set_images(imports_.merged_with(std::move(*images)));
 
-  const auto wanted = shared_.documents.current();
   const auto sizes = sizes_of(*existing);
   const auto plan = plan_volumes(*wanted, sizes, open_volumes(*wanted, sizes), shared_.readiness.busy_volumes());
   report(*wanted, *existing, plan);

@@ -170,6 +170,15 @@ class Tidy(unittest.TestCase):
                     violations.append("%s:%d: %s" % (path, number, line.strip()[:100]))
         self.assert_nothing(violations, "TRY behind other members of an aggregate (give it a statement of its own):")
 
+    def test_no_loop_runs_over_what_its_own_head_lets_go(self):
+        # What a temporary pointer in the head of the loop points to is gone before the first round: keep the pointer.
+        violations = []
+        for path in sources():
+            for number, line in enumerate(read(path).splitlines(), 1):
+                if re.search(r"\bfor \([^;]* : [^;]*\)->", line):
+                    violations.append("%s:%d: %s" % (path, number, line.strip()[:100]))
+        self.assert_nothing(violations, "loops over parts of a temporary:")
+
     def test_threat_H02_no_shell(self):
         pattern = re.compile(r"\b(?:std::|::)?(?:system|popen)\s*\(|\"(?:/bin/)?(?:ba)?sh\"")
         violations = []
