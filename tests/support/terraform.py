@@ -202,7 +202,7 @@ class Stack:
 
 
 # What the provider cannot import.
-NOT_IMPORTED = ("aws_main_route_table_association",)
+NOT_IMPORTED = ("aws_main_route_table_association", "aws_ami_from_instance")
 
 
 def import_id(kind, values):
@@ -221,4 +221,6 @@ def import_id(kind, values):
         return values["vpc_id"]
     if kind == "aws_network_interface_sg_attachment":
         return "%s_%s" % (values["network_interface_id"], values["security_group_id"])
+    if kind == "aws_ami_launch_permission":
+        return "%s/%s" % (values["account_id"], values["image_id"])
     return values["id"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Snapshots and images by Terraform, on the simulated host: of volumes, of an instance, of snapshots; launched from, changed,
-shared, and gone again with all that was made for them."""
+shared, imported, made again after others deleted them, and gone again with all that was made for them."""
 import os
 import sys
 import unittest
@@ -65,7 +65,51 @@ class Images(unittest.TestCase):
         self.assertEqual(stack.output()["facts"], facts)
         self.assertEqual(friend.client().describe_images(ImageIds=[facts["registered"]])["Images"][0]["Description"], "second")
 
-    def test_3_destroy_leaves_the_account_as_it_was(self):
+    def test_3_what_was_made_by_other_means_is_imported(self):
+        facts = stack.output()["facts"]
+
+        beyond = stack.import_all()
+
+        self.assertEqual(beyond, {})
+        self.assertEqual(stack.plan(), terraform.NOTHING_TO_DO)
+        self.assertEqual(stack.output()["facts"], facts)
+
+    def change_behind_its_back(self, facts):
+        """What others may do to snapshots and images; returns what Terraform has to do about it."""
+        ec2.create_tags(Resources=[facts["snapshot"]], Tags=[{"Key": "Name", "Value": "elsewhere"}, {"Key": "More"}])
+        ec2.modify_image_attribute(ImageId=facts["registered"], Description={"Value": "elsewhere"})
+        ec2.reset_image_attribute(ImageId=facts["registered"], Attribute="launchPermission")
+        ec2.delete_tags(Resources=[facts["made"]], Tags=[{"Key": "Name"}])
+        lone = facts["lone"]
+        made = ec2.describe_images(ImageIds=[lone["made"]])["Images"][0]
+        left = [m["Ebs"]["SnapshotId"] for m in made["BlockDeviceMappings"]]
+        for image in (lone["registered"], lone["made"]):
+            ec2.deregister_image(ImageId=image)
+        for snapshot in (lone["snapshot"], *left):
+            ec2.delete_snapshot(SnapshotId=snapshot)
+        return {"aws_ebs_snapshot.this": "update", "aws_ami.this": "update", "aws_ami_launch_permission.this[0]": "create",
+                "aws_ami_from_instance.this": "update", "aws_ebs_snapshot.lone": "create", "aws_ami.lone": "create",
+                "aws_ami_from_instance.lone": "create"}
+
+    def test_4_what_others_changed_is_noticed_and_healed(self):
+        facts = stack.output()["facts"]
+        wanted = self.change_behind_its_back(facts)
+
+        planned = stack.planned()
+
+        self.assertEqual(planned, wanted)
+        stack.run("apply", "-auto-approve", "wanted")
+        self.assertEqual(stack.plan(), terraform.NOTHING_TO_DO)
+        healed = stack.output()["facts"]
+        old, new = facts.pop("lone"), healed.pop("lone")
+        self.assertEqual(healed, facts)
+        self.assertEqual({what for what in new if new[what] == old[what]}, set())
+        self.assertEqual(ec2.describe_snapshots(SnapshotIds=[facts["snapshot"]])["Snapshots"][0]["Tags"],
+                         [{"Key": "Name", "Value": "copied"}])
+        shared = virga.account("friend").client().describe_images(ImageIds=[facts["registered"]])["Images"][0]
+        self.assertEqual(shared["Description"], "second")
+
+    def test_5_destroy_leaves_the_account_as_it_was(self):
         stack.destroy()
         self.assertEqual(stack.resources(), [])
         self.assertEqual([i["Name"] for i in ec2.describe_images(Owners=["self"])["Images"]], ["tiny"])

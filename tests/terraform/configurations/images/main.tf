@@ -99,6 +99,30 @@ resource "aws_ami_launch_permission" "this" {
   account_id = var.friend
 }
 
+# Nothing else lies on these, so that others can delete them.
+resource "aws_ebs_snapshot" "lone" {
+  volume_id = aws_ebs_volume.restored.id
+}
+
+resource "aws_ami" "lone" {
+  name                = "lone"
+  root_device_name    = "/dev/sda1"
+  virtualization_type = "hvm"
+
+  ebs_block_device {
+    device_name = "/dev/sda1"
+    snapshot_id = aws_ebs_snapshot.lone.id
+  }
+}
+
+resource "aws_ami_from_instance" "lone" {
+  name                    = "lone-from-instance"
+  source_instance_id      = aws_instance.source.id
+  snapshot_without_reboot = true
+
+  depends_on = [aws_ami_from_instance.this]
+}
+
 data "aws_ami" "this" {
   owners = ["self"]
 
@@ -147,5 +171,10 @@ output "facts" {
     mapped     = length(data.aws_ami.this.block_device_mappings)
     launched   = aws_instance.launched.id
     restored   = aws_ebs_volume.restored.size
+    lone = {
+      snapshot   = aws_ebs_snapshot.lone.id
+      registered = aws_ami.lone.id
+      made       = aws_ami_from_instance.lone.id
+    }
   }
 }
