@@ -68,13 +68,13 @@ nlohmann::json journal_of(const Snapshot& snapshot) {
           {"host", snapshot.host}};
 }
 
-Result<void> check_source(Scope& scope, const Volume& volume) {
+Result<void> check_source(Scope& scope, const Volume& volume, bool paced) {
   if (volume.state != VolumeState::available)
     return fail(Code::incorrect_state, fmt::format("Volume '{}' is not 'available' or 'in-use' (it is '{}').",
                                                    volume.id.str(), volume.wire_state()));
-  if (scope.tx.exists(
-          "SELECT 1 FROM snapshot WHERE account = ? AND volume = ? AND state = 'pending' AND started_ms > ?",
-          scope.account, volume.id, scope.now + -pace_per_volume))
+  if (paced && scope.tx.exists(
+                   "SELECT 1 FROM snapshot WHERE account = ? AND volume = ? AND state = 'pending' AND started_ms > ?",
+                   scope.account, volume.id, scope.now + -pace_per_volume))
     return fail(Code::snapshot_creation_per_volume_rate_exceeded,
                 "The maximum per volume CreateSnapshot request rate has been exceeded. Use an increasing or variable "
                 "sleep interval between requests.");
@@ -85,7 +85,7 @@ Result<void> check_source(Scope& scope, const Volume& volume) {
 
 Result<Snapshot> create(Scope& scope, const CreateRequest& request) {
   const auto volume = TRY(volumes::find(scope, request.volume));
-  TRY_VOID(check_source(scope, volume));
+  TRY_VOID(check_source(scope, volume, !request.for_image));
   TRY_VOID(quota::charge(scope, quota::Name::snapshots));
   const auto made = scope.create_resource<SnapshotId>();
   // The volume's size as it is to be: one that is growing may be larger already than it is shown.

@@ -47,6 +47,7 @@ struct CreateRequest {
   VolumeId volume;
   std::string description = {};
   InstanceId waits_for = {};  ///< the copy begins only after stop_waiting(); empty: at once
+  bool for_image = false;     ///< of CreateImage: EC2's pace is one of CreateSnapshot's requests
 };
 
 /// Errors: InvalidVolume.NotFound, IncorrectState (the volume has not been made, or is being deleted),

@@ -57,7 +57,8 @@ Result<void> take_snapshots(Scope& scope, const CreateImageWish& wish, const Vol
     const auto snapshot = TRY(storage::snapshots::create(
         scope, {.volume = volume->second.id,
                 .description = fmt::format("Created by CreateImage({}) for {}", wish.instance.str(), image.id.str()),
-                .waits_for = waits_for}));
+                .waits_for = waits_for,
+                .for_image = true}));
     TRY_VOID(tags::put(scope, snapshot.id.str(), wish.snapshot_tags));
     mapping.snapshot = snapshot.id;
     mapping.shape.size_gib = std::max(mapping.shape.size_gib, snapshot.size_gib);

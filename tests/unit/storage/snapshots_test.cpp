@@ -310,6 +310,12 @@ TEST_F(SnapshotsTest, OneVolumeHasItsPace) {
   EXPECT_TRUE(try_create(volume_)) << "though the first is still pending";
 }
 
+TEST_F(SnapshotsTest, AnImageIsMadeWhateverThePace) {
+  create();
+  EXPECT_TRUE(
+      try_in(alice, [&](Scope& scope) { return snapshots::create(scope, {.volume = volume_, .for_image = true}); }));
+}
+
 TEST_F(SnapshotsTest, TheNextOneMayFollowACompletedOneAtOnce) {
   see({.id = create(), .ready = true});
 
