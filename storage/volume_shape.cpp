@@ -22,13 +22,13 @@ struct Rules {
   bool takes_throughput;
 };
 constexpr std::array rules = {
-    Rules{"gp2", 1, 16384, false, 0, 0, 0, 0, false},       Rules{"gp3", 1, 16384, true, 3000, 16000, 3000, 500, true},
-    Rules{"io1", 4, 16384, true, 100, 64000, 0, 50, false}, Rules{"io2", 4, 16384, true, 100, 64000, 0, 500, false},
+    Rules{"gp2", 1, 16384, false, 0, 0, 0, 0, false},       Rules{"gp3", 1, 65536, true, 3000, 80000, 3000, 500, true},
+    Rules{"io1", 4, 16384, true, 100, 64000, 0, 50, false}, Rules{"io2", 4, 65536, true, 100, 256000, 0, 1000, false},
     Rules{"sc1", 125, 16384, false, 0, 0, 0, 0, false},     Rules{"st1", 125, 16384, false, 0, 0, 0, 0, false},
     Rules{"standard", 1, 1024, false, 0, 0, 0, 0, false},
 };
 constexpr int min_throughput = 125;
-constexpr int max_throughput = 1000;
+constexpr int max_throughput = 2000;
 /// ModifyVolume has one for io1 and io2 too, which CreateVolume has not.
 constexpr int default_iops_of_a_change = 3000;
 

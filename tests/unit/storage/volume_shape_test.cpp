@@ -28,6 +28,11 @@ TEST(VolumeShape, HoldsSizesToTheirBounds) {
   EXPECT_EQ(code_of(shape(-1, "gp2")), Code::invalid_parameter_value);
   EXPECT_TRUE(check_shape(shape(16384, "gp2")));
   EXPECT_EQ(code_of(shape(16385, "gp2")), Code::invalid_parameter_value);
+  EXPECT_TRUE(check_shape(shape(65536, "gp3")));
+  EXPECT_EQ(code_of(shape(65537, "gp3")), Code::invalid_parameter_value);
+  EXPECT_TRUE(check_shape(shape(65536, "io2", 100)));
+  EXPECT_EQ(code_of(shape(65537, "io2", 100)), Code::invalid_parameter_value);
+  EXPECT_EQ(code_of(shape(16385, "io1", 100)), Code::invalid_parameter_value);
   EXPECT_EQ(code_of(shape(1025, "standard")), Code::invalid_parameter_value);
   EXPECT_EQ(code_of(shape(124, "st1")), Code::invalid_parameter_value);
   EXPECT_EQ(code_of(shape(1, "gp9")), Code::invalid_parameter_value);
@@ -41,7 +46,13 @@ TEST(VolumeShape, HoldsPerformanceToTheRulesOfTheType) {
   EXPECT_EQ(code_of(shape(8, "gp3", 2999)), Code::invalid_parameter_value);
   EXPECT_EQ(code_of(shape(8, "gp3", 4001)), Code::invalid_parameter_value);
   EXPECT_EQ(code_of(shape(8, "gp2", {}, 200)), Code::invalid_parameter_combination);
-  EXPECT_EQ(code_of(shape(8, "gp3", {}, 1001)), Code::invalid_parameter_value);
+  EXPECT_TRUE(check_shape(shape(8, "io2", 8000)));
+  EXPECT_EQ(code_of(shape(8, "io2", 8001)), Code::invalid_parameter_value);
+  EXPECT_TRUE(check_shape(shape(256, "io2", 256000)));
+  EXPECT_EQ(code_of(shape(257, "io2", 256001)), Code::invalid_parameter_value);
+  EXPECT_TRUE(check_shape(shape(160, "gp3", 80000, 2000)));
+  EXPECT_EQ(code_of(shape(161, "gp3", 80001)), Code::invalid_parameter_value);
+  EXPECT_EQ(code_of(shape(160, "gp3", 80000, 2001)), Code::invalid_parameter_value);
   EXPECT_EQ(code_of(shape(8, "gp3", {}, 751)), Code::invalid_parameter_value);
   EXPECT_TRUE(check_shape(shape(8, "gp3", 4000, 1000)));
 }
