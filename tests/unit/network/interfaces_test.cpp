@@ -185,7 +185,8 @@ TEST_F(Interfaces, KeepTheirGroupsWhenNewOnesCannotBe) {
 
 TEST_F(Interfaces, StayUnattachedOnNoHostAfterTheirInstance) {
   const auto made = make_interface(alice, subnet_.id);
-  EXPECT_EQ(code(alice, [&](Scope& s) { return delete_interface(s, made.id); }), Code::invalid_parameter_value);
+  EXPECT_EQ(code(alice, [&](Scope& s) { return delete_interface(s, made.id); }),
+            Code::invalid_network_interface_in_use);
 
   ask(alice, [&](Scope& s) { return detach_interface(s, made.id), true; });
 
